@@ -1,0 +1,25 @@
+/* compiler.h: what emma asks of the compiler (gcc 12, clang 14 and later), under short names.
+ *
+ * Knows nothing of emma. Every attribute and builtin that the rest of the code uses is named here and nowhere else. */
+#ifndef EMMA_BASE_COMPILER_H
+#define EMMA_BASE_COMPILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EMMA_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define EMMA_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define EMMA_COLD          __attribute__((cold, noinline)) /* slow path: out of line, out of the way */
+#define EMMA_NOINLINE      __attribute__((noinline))
+#define EMMA_ALWAYS_INLINE inline __attribute__((always_inline))
+#define EMMA_UNUSED        __attribute__((unused))
+
+/* A store or load may not be moved across this point by the compiler. It orders a thread against its own signal
+ * handlers; it emits no instruction. C11 7.17.4.2 (atomic_signal_fence). */
+#define EMMA_SIGNAL_FENCE() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+#define EMMA_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
+
+#endif

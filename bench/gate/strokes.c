@@ -1,0 +1,196 @@
+/* strokes.c: single operations of an allocator, to be counted by callgrind.
+ *
+ *   strokes OPERATION COUNT
+ *
+ * Only what happens inside stroke_*() is counted; each of them makes one call and nothing else, so that the count less
+ * that of the same call to an empty function (stroke "null") is the allocator's own. The allocator is called through
+ * pointers, as its library is called by any program, but without the linker's stub.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH 1000
+#define LIVE 512
+
+#define STROKE __attribute__((noinline, noclone))
+
+static void *(*volatile call_malloc)(size_t);
+static void (*volatile call_free)(void *);
+static void *(*volatile call_calloc)(size_t, size_t);
+static void *(*volatile call_realloc)(void *, size_t);
+static int (*volatile call_align)(void **, size_t, size_t);
+static void *(*volatile call_null)(size_t);
+
+/* An asm after the call keeps it from becoming a jump. */
+#define RETURN(type, call)                                                                                             \
+    do {                                                                                                               \
+        type result = (call);                                                                                          \
+        __asm__ volatile("" : "+r"(result));                                                                           \
+        return result;                                                                                                 \
+    } while (0)
+
+STROKE void *stroke_malloc(size_t size);
+STROKE void stroke_free(void *block);
+STROKE void *stroke_calloc(size_t size);
+STROKE void *stroke_realloc(void *block, size_t size);
+STROKE int stroke_align(void **block, size_t align, size_t size);
+STROKE void *stroke_null(size_t size);
+
+STROKE void *stroke_malloc(size_t size) {
+    RETURN(void *, call_malloc(size));
+}
+
+STROKE void stroke_free(void *block) {
+    call_free(block);
+    __asm__ volatile("");
+}
+
+STROKE void *stroke_calloc(size_t size) {
+    RETURN(void *, call_calloc(1, size));
+}
+
+STROKE void *stroke_realloc(void *block, size_t size) {
+    RETURN(void *, call_realloc(block, size));
+}
+
+STROKE int stroke_align(void **block, size_t align, size_t size) {
+    RETURN(int, call_align(block, align, size));
+}
+
+STROKE void *stroke_null(size_t size) {
+    RETURN(void *, call_null(size));
+}
+
+static void *empty(size_t size) {
+    (void)size;
+    return NULL;
+}
+
+static uint64_t state = 1;
+
+static size_t next_below(size_t bound) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (size_t)((state >> 33) % bound);
+}
+
+/* The operations: each does `count` of what it is named after. */
+
+static void null(size_t count) {
+    for (size_t i = 0; i < count; i++)
+        stroke_null(64);
+}
+
+static void pair(size_t count, size_t size) {
+    for (size_t i = 0; i < count; i++)
+        stroke_free(stroke_malloc(size));
+}
+
+static void pair_small(size_t count) {
+    pair(count, 64);
+}
+
+static void pair_mixed(size_t count) {
+    for (size_t i = 0; i < count; i++)
+        stroke_free(stroke_malloc(16 + i * 40 % 1000));
+}
+
+static void pair_4k(size_t count) {
+    pair(count, 4096);
+}
+
+static void pair_16k(size_t count) {
+    pair(count, 16384);
+}
+
+static void pair_64k(size_t count) {
+    pair(count, 65536);
+}
+
+static void pair_1m(size_t count) {
+    pair(count, 1 << 20);
+}
+
+static void batch(size_t count) {
+    static void *blocks[BATCH];
+    for (size_t made = 0; made < count; made += BATCH) {
+        for (size_t i = 0; i < BATCH; i++)
+            blocks[i] = stroke_malloc(64);
+        for (size_t i = 0; i < BATCH; i++)
+            stroke_free(blocks[i]);
+    }
+}
+
+static void replace(size_t count, size_t high) {
+    static void *blocks[LIVE];
+    for (size_t i = 0; i < count; i++) {
+        void **block = blocks + next_below(LIVE);
+        stroke_free(*block);
+        *block = stroke_malloc(16 + next_below(high));
+    }
+}
+
+static void replace_small(size_t count) {
+    replace(count, 1000);
+}
+
+static void replace_wide(size_t count) {
+    replace(count, 32000);
+}
+
+static void zeroed(size_t count) {
+    for (size_t i = 0; i < count; i++)
+        stroke_free(stroke_calloc(64));
+}
+
+static void resize_same(size_t count) {
+    void *block = stroke_malloc(100);
+    for (size_t i = 0; i < count; i++)
+        block = stroke_realloc(block, 97 + i % 8);
+    stroke_free(block);
+}
+
+static void resize_grow(size_t count) {
+    for (size_t i = 0; i < count; i += 64) {
+        void *block = NULL;
+        for (size_t k = 1; k <= 64; k++)
+            block = stroke_realloc(block, k * 48);
+        stroke_free(block);
+    }
+}
+
+static void aligned(size_t count) {
+    void *block = NULL;
+    for (size_t i = 0; i < count; i++) {
+        stroke_align(&block, 64, 100);
+        stroke_free(block);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*run)(size_t count);
+} operations[] = {
+    {"null", null},           {"pair", pair_small},      {"pair-mixed", pair_mixed}, {"pair-4k", pair_4k},
+    {"pair-16k", pair_16k},   {"pair-64k", pair_64k},    {"pair-1m", pair_1m},       {"batch", batch},
+    {"replace", replace_small}, {"replace-wide", replace_wide}, {"calloc", zeroed},  {"realloc-same", resize_same},
+    {"realloc-grow", resize_grow}, {"aligned", aligned},
+};
+
+int main(int argc, char **argv) {
+    call_malloc = malloc;
+    call_free = free;
+    call_calloc = calloc;
+    call_realloc = realloc;
+    call_align = posix_memalign;
+    call_null = empty;
+    for (size_t i = 0; argc == 3 && i < sizeof operations / sizeof operations[0]; i++) {
+        if (strcmp(argv[1], operations[i].name) == 0) {
+            operations[i].run((size_t)strtoull(argv[2], NULL, 10));
+            return 0;
+        }
+    }
+    fprintf(stderr, "usage: strokes OPERATION COUNT\n");
+    return 2;
+}

@@ -1,0 +1,83 @@
+/* linux_process.c: ids, the clock, messages and the end of the process. */
+#include "base/check.h"
+#include "base/text.h"
+#include "plat/linux/syscall.h"
+#include "plat/plat.h"
+
+enum {
+    STANDARD_ERROR = 2,
+    SIGNAL_ABORT = 6,
+    SIGNAL_SET_BYTES = 8,
+    MASK_UNBLOCK = 1,
+    CLOCK_MONOTONIC_COARSE_ID = 6,
+};
+
+struct timespec64 {
+    int64_t seconds;
+    int64_t nanoseconds;
+};
+
+uint64_t emma__plat_random_hint(void) {
+    /* Where the kernel put the stack and the image: two independent draws of its address randomisation. */
+    uint64_t seed = (uint64_t)(uintptr_t)&seed ^ (uint64_t)(uintptr_t)&emma__plat_random_hint << 20;
+    seed ^= seed >> 33;
+    seed *= UINT64_C(0xff51afd7ed558ccd); /* the mixing constants of SplitMix64's kin; any odd ones do */
+    seed ^= seed >> 33;
+    seed *= UINT64_C(0xc4ceb9fe1a85ec53);
+    return seed ^ seed >> 33;
+}
+
+uint32_t emma__plat_seconds(void) {
+    struct timespec64 now = {0, 0};
+    emma__syscall(EMMA_SYS_clock_gettime, CLOCK_MONOTONIC_COARSE_ID, (long)&now, 0, 0, 0, 0);
+    return (uint32_t)now.seconds;
+}
+
+uint32_t emma__plat_process_id(void) {
+    return (uint32_t)emma__syscall(EMMA_SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+uint32_t emma__plat_thread_id(void) {
+    return (uint32_t)emma__syscall(EMMA_SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+bool emma__plat_thread_exists(uint32_t process_id, uint32_t thread_id) {
+    return emma__syscall(EMMA_SYS_tgkill, (long)process_id, (long)thread_id, 0, 0, 0, 0) != -EMMA_ESRCH;
+}
+
+void emma__plat_write_error(const char *bytes, size_t size_bytes) {
+    emma__syscall(EMMA_SYS_write, STANDARD_ERROR, (long)bytes, (long)size_bytes, 0, 0, 0);
+}
+
+bool emma__plat_is_privileged(void) {
+    return emma__syscall(EMMA_SYS_getuid, 0, 0, 0, 0, 0, 0) != emma__syscall(EMMA_SYS_geteuid, 0, 0, 0, 0, 0, 0) ||
+           emma__syscall(EMMA_SYS_getgid, 0, 0, 0, 0, 0, 0) != emma__syscall(EMMA_SYS_getegid, 0, 0, 0, 0, 0, 0);
+}
+
+_Noreturn void emma__plat_abort(void) {
+    const uint64_t abort_only = UINT64_C(1) << (SIGNAL_ABORT - 1);
+    const uint64_t default_action[4] = {0, 0, 0, 0};
+    long process_id = emma__plat_process_id();
+    long thread_id = emma__plat_thread_id();
+    emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_UNBLOCK, (long)&abort_only, 0, SIGNAL_SET_BYTES, 0, 0);
+    emma__syscall(EMMA_SYS_tgkill, process_id, thread_id, SIGNAL_ABORT, 0, 0, 0);
+    /* Still here: it is ignored, or its handler returned. */
+    emma__syscall(EMMA_SYS_rt_sigaction, SIGNAL_ABORT, (long)default_action, 0, SIGNAL_SET_BYTES, 0, 0);
+    emma__syscall(EMMA_SYS_tgkill, process_id, thread_id, SIGNAL_ABORT, 0, 0, 0);
+    for (;;)
+        __builtin_trap();
+}
+
+_Noreturn void emma__fatal(const char *message, uintptr_t address) {
+    char line[200];
+    emma_text text = emma__text_in(line, sizeof line - 1);
+    emma__text_str(&text, "emma: ");
+    emma__text_str(&text, message);
+    if (address != 0) {
+        emma__text_str(&text, " at ");
+        emma__text_hex(&text, address);
+    }
+    line[text.length_bytes++] = '\n';
+    emma__plat_write_error(line, text.length_bytes);
+    emma__plat_abort();
+}

@@ -1,0 +1,62 @@
+/* linux_thread.c: a thread without libc. It has its own thread pointer, so that code compiled with a stack protector or
+ * an accidental use of thread-local storage meets memory of its own and not another thread's. */
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "plat/linux/syscall.h"
+#include "plat/plat.h"
+
+enum {
+    CLONE_AS_PTHREAD = 0x100 /* VM */ | 0x200 /* FS */ | 0x400 /* FILES */ | 0x800 /* SIGHAND */ | 0x10000 /* THREAD */ |
+                       0x40000 /* SYSVSEM */ | 0x80000 /* SETTLS */ | 0x100000 /* PARENT_SETTID */ |
+                       0x200000 /* CHILD_CLEARTID */,
+    MASK_SET = 2,
+    SIGNAL_SET_BYTES = 8,
+    CLOCK_MONOTONIC_ID = 1,
+    THREAD_POINTER_BYTES = 4096, /* half below the thread pointer, half above: both psABI variants find zeroes */
+    CAPABILITY_VERSION_3 = 0x20080522,
+};
+
+struct start {
+    void (*entry)(void *);
+    void *argument;
+};
+
+/* The thread keeps the credentials that it was made with while the others change theirs: it drops what it has. */
+static void drop_capabilities(void) {
+    uint32_t header[2] = {CAPABILITY_VERSION_3, 0};
+    uint32_t none[6] = {0, 0, 0, 0, 0, 0};
+    emma__syscall(EMMA_SYS_capset, (long)header, (long)none, 0, 0, 0, 0);
+}
+
+static void run(void *argument) {
+    struct start start = *(struct start *)argument;
+    drop_capabilities();
+    start.entry(start.argument);
+}
+
+bool emma__plat_thread_start(void (*entry)(void *), void *argument, uintptr_t stack, size_t stack_bytes,
+                             _Atomic(uint32_t) *word) {
+    /* From the top: room for the thread pointer, what run() needs, then two words that the child pops. */
+    uintptr_t thread_pointer = stack + stack_bytes - THREAD_POINTER_BYTES / 2;
+    struct start *start = (struct start *)(stack + stack_bytes - THREAD_POINTER_BYTES - sizeof(struct start));
+    uintptr_t *top = (uintptr_t *)start - 2;
+    *start = (struct start){entry, argument};
+    top[0] = (uintptr_t)run;
+    top[1] = (uintptr_t)start;
+    *(uintptr_t *)thread_pointer = thread_pointer; /* x86-64: the word at the thread pointer is its own address */
+
+    const uint64_t all = ~UINT64_C(0);
+    uint64_t before = 0;
+    emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&all, (long)&before, SIGNAL_SET_BYTES, 0, 0);
+    long result = emma__clone_raw(CLONE_AS_PTHREAD, top, word, word, thread_pointer);
+    emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&before, 0, SIGNAL_SET_BYTES, 0, 0);
+    return !emma__syscall_failed(result);
+}
+
+void emma__plat_sleep(uint32_t milliseconds) {
+    struct {
+        int64_t seconds;
+        int64_t nanoseconds;
+    } time = {milliseconds / 1000, (int64_t)(milliseconds % 1000) * 1000000};
+    emma__syscall(EMMA_SYS_clock_nanosleep, CLOCK_MONOTONIC_ID, 0, (long)&time, 0, 0, 0);
+}

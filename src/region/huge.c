@@ -1,0 +1,131 @@
+/* huge.c: see huge.h. */
+#include "region/huge.h"
+
+#include "base/check.h"
+#include "plat/plat.h"
+
+static unsigned slots_of(size_t mapped_bytes) {
+    return (unsigned)emma__bits_div_up(mapped_bytes, EMMA_TRACT_BYTES);
+}
+
+/* Slots as the directory knows them. First the rest, then the head: who sees the head sees the rest. */
+static void mark(emma_directory *directory, uintptr_t address, unsigned from, unsigned to, emma_granule rest) {
+    for (unsigned i = to; i-- > from;)
+        emma__directory_set(directory, address + ((uintptr_t)i << EMMA_TRACT_LOG2), i == 0 ? EMMA_GRANULE_HUGE : rest);
+}
+
+static void unmark(emma_directory *directory, uintptr_t address, unsigned from, unsigned to) {
+    for (unsigned i = from; i < to; i++)
+        emma__directory_set(directory, address + ((uintptr_t)i << EMMA_TRACT_LOG2), EMMA_GRANULE_NONE);
+}
+
+emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address) {
+    uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
+    while (emma__directory_get(directory, granule) == EMMA_GRANULE_HUGE_REST)
+        granule -= EMMA_TRACT_BYTES;
+    if (emma__directory_get(directory, granule) != EMMA_GRANULE_HUGE)
+        return 0;
+    emma_huge *huge = (emma_huge *)granule; // NOLINT(performance-no-int-to-ptr)
+    return huge->block == address ? huge : 0;
+}
+
+emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t align_bytes) {
+    size_t page = emma__regions_page_bytes(regions);
+    size_t align = align_bytes > page ? align_bytes : page;
+    /* The block begins at the first multiple of align behind the header; beyond a tract that may be any slot. */
+    size_t before_max = align > EMMA_TRACT_BYTES ? align : align > page ? align : page;
+    size_t slack = align > EMMA_TRACT_BYTES ? align - EMMA_TRACT_BYTES : 0;
+    size_t bytes = before_max + slack + emma__bits_align_up(size_bytes, page);
+    if (bytes >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS)
+        return 0;
+
+    for (unsigned try = 0; try < EMMA_CHUNK_SLICES; try++) {
+        emma_region *region;
+        uintptr_t address = emma__regions_claim_slots(regions, slots_of(bytes), &region);
+        if (address == 0)
+            return 0;
+        emma_map_result result = emma__plat_map_at(address, bytes);
+        if (result == EMMA_MAP_OCCUPIED)
+            continue; /* a stranger's mapping somewhere in it: these slots stay claimed */
+        if (result == EMMA_MAP_REFUSED) {
+            emma__regions_release_slots(region, address, slots_of(bytes));
+            return 0;
+        }
+        emma_huge *huge = (emma_huge *)address; // NOLINT(performance-no-int-to-ptr)
+        huge->region = region;
+        huge->block = emma__bits_align_up(address + page, align);
+        huge->mapped_bytes = bytes;
+        ATOMIC_STORE(&huge->is_live, 1, relaxed);
+        ATOMIC_ADD(&regions->huge_bytes, bytes, relaxed);
+        ATOMIC_ADD(&regions->huge_count, 1, relaxed);
+        mark(regions->directory, address, 0, slots_of(bytes), EMMA_GRANULE_HUGE_REST);
+        return huge;
+    }
+    return 0;
+}
+
+void emma__huge_release(emma_regions *regions, emma_huge *huge) {
+    uintptr_t address = (uintptr_t)huge;
+    emma_region *region = huge->region;
+    size_t bytes = huge->mapped_bytes;
+    unmark(regions->directory, address, 0, slots_of(bytes));
+    ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
+    ATOMIC_SUB(&regions->huge_count, 1, relaxed);
+    if (emma__plat_unmap(address, bytes))
+        emma__regions_release_slots(region, address, slots_of(bytes));
+    else
+        emma__plat_purge(address, bytes); /* the slots stay claimed: something is mapped there */
+}
+
+static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {
+    uintptr_t address = (uintptr_t)huge;
+    unsigned before = slots_of(huge->mapped_bytes);
+    unsigned after = slots_of(bytes);
+    if (!emma__plat_unmap(address + bytes, huge->mapped_bytes - bytes))
+        return false;
+    ATOMIC_SUB(&regions->huge_bytes, huge->mapped_bytes - bytes, relaxed);
+    huge->mapped_bytes = bytes;
+    unmark(regions->directory, address, after, before);
+    emma__regions_release_slots(huge->region, address + ((uintptr_t)after << EMMA_TRACT_LOG2), before - after);
+    return true;
+}
+
+static bool grow(emma_regions *regions, emma_huge *huge, size_t bytes) {
+    uintptr_t address = (uintptr_t)huge;
+    unsigned before = slots_of(huge->mapped_bytes);
+    unsigned after = slots_of(bytes);
+    uintptr_t end = address + ((uintptr_t)before << EMMA_TRACT_LOG2);
+    if (!emma__regions_claim_slots_at(huge->region, end, after - before))
+        return false;
+    if (!emma__plat_resize(address, huge->mapped_bytes, bytes)) {
+        emma__regions_release_slots(huge->region, end, after - before);
+        return false;
+    }
+    ATOMIC_ADD(&regions->huge_bytes, bytes - huge->mapped_bytes, relaxed);
+    huge->mapped_bytes = bytes;
+    mark(regions->directory, address, before, after, EMMA_GRANULE_HUGE_REST);
+    return true;
+}
+
+bool emma__huge_resize(emma_regions *regions, emma_huge *huge, size_t size_bytes) {
+    size_t page = emma__regions_page_bytes(regions);
+    size_t bytes = (huge->block - (uintptr_t)huge) + emma__bits_align_up(size_bytes, page);
+    if (bytes >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS)
+        return false;
+    if (bytes == huge->mapped_bytes)
+        return true;
+    return bytes < huge->mapped_bytes ? shrink(regions, huge, bytes) : grow(regions, huge, bytes);
+}
+
+emma_huge *emma__huge_adopt(emma_regions *regions, uintptr_t from, size_t size_bytes, size_t new_bytes) {
+    if (new_bytes < EMMA_TRACT_BYTES && ATOMIC_LOAD(&regions->huge_count, relaxed) >= EMMA_HUGE_MAX_SMALL)
+        return 0;
+    emma_huge *huge = emma__huge_claim(regions, new_bytes, EMMA_BLOCK_ALIGN);
+    if (huge == 0)
+        return 0;
+    ASSERT(emma__huge_usable(huge) >= size_bytes);
+    if (emma__plat_move_pages(from, huge->block, size_bytes))
+        return huge;
+    emma__huge_release(regions, huge);
+    return 0;
+}

@@ -1,0 +1,100 @@
+/* region.h: the memory of a heap: windows of addresses, in which tracts come and go, in which runs of slices are claimed.
+ *
+ *     emma_region                 base                                       base + slots * 64 MiB
+ *    +-----------+---------------+-----------+-----------+-----------+------------------------+
+ *    |  header   |  class bytes  |  tract 0  |  tract 1  | huge block ...  |  nothing mapped yet  |
+ *    +-----------+---------------+-----------+-----------+-----------+------------------------+
+ *
+ * A region is a window at a random address far from others (nothing is reserved in it), divided into slots of one
+ * tract. A slot is claimed by one bit; a tract is mapped in it in steps, as the heap grows: the mapping itself is the
+ * claim, since the kernel refuses to map over anything. A slot found occupied by a stranger's mapping is left claimed
+ * for ever and the next one taken. Class bytes, one for each slice of the window, belong to the span layer; they lie at
+ * a constant distance below the base, so that free finds the class of any block of the heap's first region with one
+ * subtraction, one comparison and one load.
+ *
+ * Nothing is ever unmapped from a region but huge blocks. Regions form a list that only grows.
+ *
+ * Invariants: free slices <= mapped slices; a slice is in one hand or in one chunk word (law 1).
+ * Threads, signals, fork: any, lock-free. Failure of any system call changes nothing. */
+#ifndef EMMA_REGION_REGION_H
+#define EMMA_REGION_REGION_H
+
+#include "region/directory.h"
+#include "region/tract.h"
+
+enum {
+    EMMA_REGION_SLICES = EMMA_REGION_TRACTS * EMMA_TRACT_SLICES,
+    EMMA_REGION_SLOT_WORDS = EMMA_REGION_TRACTS / 64,
+    EMMA_REGION_HEADER_BYTES = 128 * 1024, /* of which upper layers use what follows the first 8 KiB */
+    EMMA_REGION_OWN_BYTES = 8192,
+    EMMA_REGION_CLASS_DISTANCE = EMMA_REGION_SLICES,
+};
+
+typedef struct emma_region {
+    uintptr_t base;
+    struct emma_regions *owner;
+    _Atomic(struct emma_region *) next;
+    _Atomic(uint32_t) newest_slot;                   /* hint: the tract that is growing */
+    _Atomic(uint64_t) slot[EMMA_REGION_SLOT_WORDS];  /* claimed */
+    _Atomic(uint64_t) tract[EMMA_REGION_SLOT_WORDS]; /* holds a tract that is mapped and ready */
+    _Atomic(uint64_t) hint[EMMA_RUN_RANKS][EMMA_REGION_SLOT_WORDS];
+} emma_region;
+
+EMMA_STATIC_ASSERT(sizeof(emma_region) <= EMMA_REGION_OWN_BYTES, "the region's own part of its header");
+
+/* All the memory of one heap. Zero, but for the directory, is a valid value: no memory yet. */
+typedef struct emma_regions {
+    /* Read by every free: the first region's base, valid once slices is not 0. */
+    uintptr_t base;
+    _Atomic(size_t) slices;
+
+    emma_directory *directory;
+    _Atomic(emma_region *) first;
+
+    _Atomic(size_t) page_bytes;    /* 0: not asked yet */
+    _Atomic(size_t) mapped_slices; /* in tracts */
+    _Atomic(size_t) used_slices;   /* claimed, tracts' own included */
+    _Atomic(size_t) dirty_slices;  /* free and dirty */
+    _Atomic(size_t) freed_slices;  /* ever: by this the purge knows when to look */
+    _Atomic(size_t) huge_bytes;    /* mapped for huge blocks */
+    _Atomic(size_t) huge_count;
+    _Atomic(uint32_t) now_seconds; /* the purge layer's clock, as old as its last look */
+} emma_regions;
+
+/* Claim a run of n slices whose address is a multiple of align slices: lowest address first, then by growing.
+ * Returns: the address, or 0 iff no memory can be had. Requires: n <= EMMA_RUN_MAX_SLICES; align a power of two <= 32.
+ * Cost: usually one CAS; growing, one system call. */
+uintptr_t emma__regions_claim(emma_regions *regions, unsigned n, unsigned align);
+
+/* Claim the n slices at address, if they are free. Returns: whether. */
+bool emma__regions_claim_at(emma_regions *regions, uintptr_t address, unsigned n);
+
+/* Give back slices, all or a part of a run. dirty: they may hold something other than zero. */
+void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n, bool dirty);
+
+/* Purge the free dirty slices of one chunk. Returns: how many slices were purged. Cost: a system call for each run. */
+unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk);
+
+/* The tract after this one (0: the first), in address order within a region. Returns: 0 at the end. */
+emma_tract *emma__regions_next_tract(const emma_regions *regions, const emma_tract *tract);
+
+/* Claim n slots in a row for a huge block, n slots long. Returns: the address, nothing mapped there; or 0. */
+uintptr_t emma__regions_claim_slots(emma_regions *regions, unsigned n, emma_region **region);
+void emma__regions_release_slots(emma_region *region, uintptr_t address, unsigned n);
+
+/* Claim the n slots at address, if nobody has them. Returns: whether. */
+bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsigned n);
+
+size_t emma__regions_page_bytes(emma_regions *regions);
+
+/* The address where the class bytes of a region begin. */
+static inline uint8_t *emma__region_classes(uintptr_t base) {
+    return (uint8_t *)(base - EMMA_REGION_CLASS_DISTANCE); // NOLINT(performance-no-int-to-ptr)
+}
+
+/* Hints of tracts, as tract.h says. */
+void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank);
+
+bool emma__regions_valid(const emma_regions *regions);
+
+#endif

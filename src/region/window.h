@@ -1,0 +1,17 @@
+/* window.h: where addresses come from: opening regions, claiming their slots, mapping tracts step by step.
+ *
+ * Tracts are mapped in steps of an eighth of what the heap has, at least 2 MiB; the very first maps 1 MiB, so that a
+ * small process stays small and no huge page can back its first chunk. A step counts against RLIMIT_AS and strict
+ * overcommit, so steps are what the heap may hold unused: at most 1/8 + 2 MiB, and what was freed.
+ *
+ * Nothing here waits: who finds that another thread is mapping the same place sees OCCUPIED, and searches again or takes
+ * the next slot. Private to the folder, but for the tests. */
+#ifndef EMMA_REGION_WINDOW_H
+#define EMMA_REGION_WINDOW_H
+
+#include "region/region.h"
+
+/* Map more memory, n slices of it already claimed for the caller. Returns: their address, or 0 iff refused. */
+uintptr_t emma__window_grow(emma_regions *regions, unsigned n, unsigned align);
+
+#endif

@@ -1,0 +1,167 @@
+"""selftest_cases.py: the good tree and the bad trees that selftest.py tries the rules and stages on.
+
+A bad tree is the good one with some files added or replaced. Each case names the beginning of the line that must be
+printed. Texts that the rules would find in this file are put together from pieces.
+"""
+import os
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def header(folder, name, body):
+    """A header with banner and guard; its body begins at line 4."""
+    guard = f"EMMA_{folder}_{name}_H".upper()
+    return f"/* {name}.h: a fixture. */\n#ifndef {guard}\n#define {guard}\n{body}\n#endif\n"
+
+
+def source(name, body):
+    """A source with banner; its body begins at line 2."""
+    return f"/* {name}.c: a fixture. */\n{body}\n"
+
+
+def body_of(lines):
+    return "int f(int x) {\n" + "    x++;\n" * (lines - 3) + "    return x;\n}"
+
+
+GOOD = {
+    "src/base/README.md": "# base\n",
+    "src/base/word.h": header("base", "word", "int emma__word_twice(int x);"),
+    "src/base/word.c": source("word", '#include "base/word.h"\n\nstatic const char *const names[] = {"a", "b"};\n\n'
+                              "int emma__word_twice(int x) {\n    return x + x + (names[0][0] == 'b');\n}"),
+    "src/heap/README.md": "# heap\n",
+    "src/heap/heap.h": header("heap", "heap", '#include "base/word.h"\n#include "emma.h"\n#include <stddef.h>'),
+    "include/emma.h": "/* emma.h: a fixture. */\n#ifndef EMMA_H\n#define EMMA_H\n\n#include <stddef.h>\n\n"
+                      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\nvoid *emma_alloc(size_t size);\n"
+                      "void emma_free(void *block);\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
+    "tools/README.md": "# tools\n",
+    "tools/good.sh": "#!/bin/sh\n# good.sh: a fixture.\necho \"$1\"\n",
+}
+
+with open(os.path.join(HERE, "exports.txt"), encoding="utf-8") as _file:
+    SURFACE = " ".join(line for line in _file.read().splitlines() if not line.startswith("#")).split()
+
+
+def exporting(names):
+    return "".join(f"void {name}(void) {{}}\n" for name in names)
+
+
+PUBLIC_NAMES = ["emma_alloc", "emma_free"]
+GOOD_LIBRARIES = {
+    "libemma.a": "void memcpy(void);\nextern __attribute__((weak)) long __rseq_offset;\nvoid emma__other(void);\n"
+                 "long emma_alloc(void) { memcpy(); emma__other(); return &__rseq_offset ? __rseq_offset : 0; }\n"
+                 "void emma__other(void) {}\n",
+    "libemma.so": exporting(PUBLIC_NAMES),
+    "libemma-malloc.so": exporting(PUBLIC_NAMES + SURFACE),
+}
+
+DEEP = """int f(int x) {
+    if (x) {
+        if (x > 1) {
+            if (x > 2) {
+                if (x > 3) {
+                    x++;
+                }
+            }
+        }
+    }
+    return x;
+}"""
+
+# rule, about, files, beginning of the expected line
+TEXT_CASES = [
+    ("includes", "an arrow upwards", {"src/base/up.h": header("base", "up", '#include "heap/heap.h"')},
+     "src/base/up.h:4: includes: base may not include heap"),
+    ("includes", "a folder that is only reached through another",
+     {"src/depot/far.h": header("depot", "far", '#include "plat/plat.h"')}, "src/depot/far.h:4: includes: depot may not"),
+    ("includes", "a file without its folder", {"src/base/near.c": source("near", '#include "word.h"')},
+     'src/base/near.c:2: includes: "word.h" is not written'),
+    ("includes", "a header of libc", {"src/plat/libc.c": source("libc", "#  include <string.h>")},
+     "src/plat/libc.c:2: includes: <string.h> is not"),
+    ("includes", "a macro", {"src/plat/macro.c": source("macro", "#include FILE_NAME")},
+     "src/plat/macro.c:2: includes: an include names"),
+    ("includes", "the public header at the bottom", {"src/base/top.c": source("top", "#include <emma.h>")},
+     "src/base/top.c:2: includes: base may not include the public header"),
+    ("includes", "a public header that knows src", {"include/emma_x.h": header("x", "emma_x", '#include "base/word.h"')},
+     "include/emma_x.h:4: includes: a public header includes"),
+    ("includes", "a folder that is not in the table", {"src/misc/any.c": source("any", "")},
+     "src/misc/any.c:1: includes: src/misc is no folder"),
+    ("names", "two modules of one name", {"src/heap/word.c": source("word", "")},
+     "src/heap/word.c:1: names: there is a module word in src/base"),
+    ("length", "a file too long", {"src/base/long.c": source("long", "\n" * 600)}, "src/base/long.c:602: length: 602"),
+    ("function", "too many lines", {"src/base/long.c": source("long", body_of(61))},
+     "src/base/long.c:2: function: f has 61 lines"),
+    ("function", "too many parameters",
+     {"src/base/many.c": source("many", "int f(int a, int b, int (*c)(int, int), int d, int e, int g) {\n}")},
+     "src/base/many.c:2: function: f has 6 parameters"),
+    ("function", "too many levels", {"src/base/deep.c": source("deep", DEEP)},
+     "src/base/deep.c:6: function: f nests 4 levels"),
+    ("readme", "a folder without one", {"src/span/span.c": source("span", "")}, "src/span/README.md:1: readme: missing"),
+    ("readme", "a folder of the tests without one", {"tests/README.md": "", "tests/unit/x.c": source("x", "")},
+     "tests/unit/README.md:1: readme: missing"),
+    ("readme", "one too long for src", {"src/base/README.md": "x\n" * 41}, "src/base/README.md:41: readme: 41 lines"),
+    ("readme", "one too long elsewhere", {"tools/README.md": "x\n" * 61}, "tools/README.md:61: readme: 61 lines"),
+    ("banner", "a source without one", {"src/base/none.c": "#include <stddef.h>\n"},
+     "src/base/none.c:1: banner: no banner"),
+    ("banner", "one with the name of another file", {"src/base/other.c": source("word", "")},
+     "src/base/other.c:1: banner: no banner"),
+    ("banner", "a script without one", {"tools/none.sh": "#!/bin/sh\necho\n"}, "tools/none.sh:2: banner: no banner"),
+    ("banner", "one too long", {"src/base/long.c": "/* long.c: a fixture.\n" + " *\n" * 40 + " */\n"},
+     "src/base/long.c:42: banner: the banner has 42 lines"),
+    ("conditional", "#if above plat", {"src/heap/if.c": source("if", "#if EMMA_DEBUG\n#endif")},
+     "src/heap/if.c:2: conditional: #if EMMA_DEBUG"),
+    ("conditional", "#ifdef behind the guard", {"src/heap/if.h": header("heap", "if", "#ifdef X\n#endif")},
+     "src/heap/if.h:4: conditional: #ifdef X"),
+    ("words", "a path of a machine", {"README.md": "see " + "/wo" + "rk/main\n"}, "README.md:1: words: "),
+    ("words", "a home", {"README.md": "\nsee " + "/ho" + "me/someone\n"}, "README.md:2: words: "),
+    ("length", "an allowance for nothing", {"tools/check/allow.txt": "length src/base/gone.c *\n"},
+     "tools/check/allow.txt:1: length: this line allows nothing"),
+]
+
+# rule, about, files, libraries, beginning of the expected line
+BUILT_CASES = [
+    ("state", "a variable", {"src/heap/v.c": source("v", "static int v = 1;\nint f(void) {\n    return v++;\n}")}, {},
+     "src/heap/v.c:1: state: v is mutable state (section .data)"),
+    ("state", "a zero variable inside a function",
+     {"src/heap/v.c": source("v", "int f(void) {\n    static int count;\n    return count++;\n}")}, {},
+     "src/heap/v.c:1: state: count"),
+    ("state", "a thread-local variable", {"src/heap/v.c": source("v", "_Thread_local int v;")}, {},
+     "src/heap/v.c:1: state: v is mutable state (section .tbss)"),
+    ("needs", "a libc function", {}, {"libemma.a": "void puts(void);\nvoid emma_x(void) { puts(); }\n"},
+     "build/libemma.a:1: needs: needs puts"),
+    ("needs", "rseq not weakly", {},
+     {"libemma.a": "extern long __rseq_offset;\nlong emma_x(void) { return __rseq_offset; }\n"},
+     "build/libemma.a:1: needs: needs __rseq_offset strongly"),
+    ("exports", "malloc from libemma", {}, {"libemma.so": exporting(PUBLIC_NAMES + ["malloc"])},
+     "build/libemma.so:1: exports: exports malloc"),
+    ("exports", "an internal name from libemma", {}, {"libemma.so": exporting(PUBLIC_NAMES + ["emma__heap_x"])},
+     "build/libemma.so:1: exports: exports emma__heap_x"),
+    ("exports", "libemma without a public function", {}, {"libemma.so": exporting(PUBLIC_NAMES[:1])},
+     "build/libemma.so:1: exports: does not export emma_free"),
+    ("exports", "the drop-in without cfree", {},
+     {"libemma-malloc.so": exporting(name for name in PUBLIC_NAMES + SURFACE if name != "cfree")},
+     "build/libemma-malloc.so:1: exports: does not export cfree"),
+    ("exports", "the drop-in with more", {}, {"libemma-malloc.so": exporting(PUBLIC_NAMES + SURFACE + ["strdup"])},
+     "build/libemma-malloc.so:1: exports: exports strdup"),
+]
+
+# stage, about, files, beginning of the expected line
+STAGE_CASES = [
+    ("format-check", "a line off", {"src/base/off.c": source("off", "int  emma__off;")}, "src/base/off.c:2:"),
+    ("compile", "a warning of both compilers",
+     {"src/base/warn.c": source("warn", "int emma__warn(int x);\nint emma__warn(int x) {\n    unsigned y = x;\n"
+                                "    return y != 0;\n}")}, "src/base/warn.c:4:18: error: "),
+    ("compile", "a hosted header in base", {"src/base/host.c": source("host", "int f();")}, "src/base/host.c:2:"),
+    ("headers", "a header that needs another", {"src/base/lean.h": header("base", "lean", "size_t emma__lean(void);")},
+     "src/base/lean.h:4:1: error: "),
+    ("headers", "a header without a guard", {"src/base/bare.h": "/* bare.h: a fixture. */\nenum { EMMA_BARE };\n"},
+     "src/base/bare.h:2:8: error: "),
+    ("headers", "a public header that is no C++", {"include/emma_c.h": header("c", "emma_c", "int emma_c(int new);")},
+     "include/emma_c.h:4:"),
+    ("tidy", "a suspicious semicolon",
+     {"src/base/semi.c": source("semi", "int emma__semi(int x);\n\nint emma__semi(int x) {\n    int y = x;\n"
+                                "    y = 2;\n    return y + (x ? 1 : 1);\n}")}, "src/base/semi.c:"),
+    ("cppcheck", "a write behind the end",
+     {"src/base/end.c": source("end", "int emma__end(void);\nint emma__end(void) {\n    int few[2] = {0, 1};\n"
+                               "    int *at = few;\n    return at[2];\n}")}, "src/base/end.c:6: cppcheck: "),
+    ("shell", "an unquoted word", {"tools/bad.sh": "#!/bin/sh\n# bad.sh: a fixture.\nrm $1\n"}, "tools/bad.sh:3:"),
+]

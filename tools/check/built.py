@@ -7,6 +7,7 @@ from tree import Violation, folder_of
 
 STATE_FOLDERS = {"api", "plat", "override"}
 NEEDS = {"memcpy", "memmove", "memset", "memcmp"}
+BY_LINKER = {"_GLOBAL_OFFSET_TABLE_"}
 NEEDS_WEAK = {"__rseq_offset", "__rseq_size"}
 EXPORTS_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "exports.txt")
 
@@ -48,7 +49,7 @@ def needs(tree, build):
     symbols = list(nm(path))
     defined = {name for name, letter, _ in symbols if letter not in "Uwv"}
     for name, letter in sorted({(name, letter) for name, letter, _ in symbols if letter in "Uwv"}):
-        if name in defined or name in NEEDS or (name in NEEDS_WEAK and letter in "wv"):
+        if name in defined | NEEDS | BY_LINKER or (name in NEEDS_WEAK and letter in "wv"):
             continue
         weakly = " strongly" if name in NEEDS_WEAK else ""
         yield Violation(path, 1, f"needs {name}{weakly}")

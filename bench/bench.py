@@ -10,7 +10,8 @@ import json
 import os
 import sys
 
-from runner import allocators, execute, plots, programs, rounds, show, table
+sys.dont_write_bytecode = True
+from runner import allocators, execute, plots, programs, rounds, show, table  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

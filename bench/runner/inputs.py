@@ -4,7 +4,7 @@ import random
 import subprocess
 
 
-def c_source(path, functions=700):
+def c_source(path, functions=120):
     """A C file with many functions of many statements, structs and tables."""
     dice = random.Random(1)
     out = ["typedef unsigned long word;", "extern word sink;"]
@@ -23,8 +23,8 @@ def c_source(path, functions=700):
     write(path, "\n".join(out) + "\n")
 
 
-def cxx_source(path, types=260):
-    """A C++ file with class templates, overloads and library containers instantiated for many types."""
+def cxx_source(path, types=120):
+    """A C++ file, already preprocessed, with class templates and library containers instantiated for many types."""
     out = ["#include <algorithm>", "#include <functional>", "#include <map>", "#include <string>", "#include <vector>",
            "template <int N, class T> struct Box { T value; std::vector<T> many;",
            "  template <class F> auto each(F f) const { std::vector<decltype(f(value))> r;",
@@ -37,10 +37,12 @@ def cxx_source(path, types=260):
         out.append("  std::sort(b.many.begin(), b.many.end());" if t % 4 == 0 else "")
         out.append(f"  std::map<int, T{t}> m; for (int i : r) m[i].a += i;" if t % 8 == 0 else "  int m = 0; (void)m;")
         out.append(f"  long s = Sum<{t % 200}>::value; for (int i : r) s += i; return s; }}")
-    write(path, "\n".join(out) + "\n")
+    ran = subprocess.run(["g++", "-std=c++17", "-E", "-P", "-x", "c++", "-"], input="\n".join(out) + "\n",
+                         capture_output=True, text=True, check=True)
+    write(path, ran.stdout)
 
 
-def drawing(path, pages=60):
+def drawing(path, pages=240):
     """A PostScript file: text in several fonts, curves, shading, clipped pictures."""
     dice = random.Random(2)
     out = ["%!PS"]
@@ -59,14 +61,17 @@ def drawing(path, pages=60):
     write(path, "\n".join(out) + "\n")
 
 
-def formula(path, bits=9):
-    """A formula for a solver: multiplication of bit vectors is associative in three variables."""
-    names = " ".join(f"(declare-const {v} (_ BitVec {bits}))" for v in "abc")
-    write(path, f"(set-logic QF_BV) {names}\n(assert (not (= (bvmul a (bvmul b c)) (bvmul (bvmul a b) c))))\n"
-                f"(assert (bvult a b))\n(assert (bvult b c))\n(check-sat)\n")
+def formula(path, bits=19, prime=1048573):
+    """A formula for a solver: a prime number has no two factors; multiplication is done on bits."""
+    wide = f"(_ BitVec {2 * bits})"
+    half = f"(_ bv{1 << bits} {2 * bits})"
+    write(path, f"(set-logic QF_BV)\n(declare-const a {wide})\n(declare-const b {wide})\n"
+                f"(assert (= (bvmul a b) (_ bv{prime} {2 * bits})))\n"
+                f"(assert (bvult a {half}))\n(assert (bvult b {half}))\n"
+                f"(assert (bvugt a (_ bv1 {2 * bits})))\n(assert (bvuge b a))\n(check-sat)\n")
 
 
-def repository(path, commits=1500, files=40):
+def repository(path, commits=2500, files=40):
     """A git repository with a long history of small changes to text files."""
     dice = random.Random(3)
     texts = [[f"line {i} of file {f} {dice.random()}" for i in range(400)] for f in range(files)]
@@ -86,7 +91,7 @@ def write(path, text):
         file.write(text)
 
 
-MAKERS = {"large.c": c_source, "large.cc": cxx_source, "drawing.ps": drawing, "formula.smt2": formula,
+MAKERS = {"large.c": c_source, "large.ii": cxx_source, "drawing.ps": drawing, "formula.smt2": formula,
           "history.git": repository}
 
 

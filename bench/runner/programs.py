@@ -38,21 +38,21 @@ PROGRAMS = [
       load=REDIS_LOAD + "set,get,incr,lpush,rpop,sadd,hset,zadd"),
     P("memcached", "memcached", "memcached -u root -s {work}/memcached.sock -m 1024 -t 2", "cpu", idle=True,
       ready="python3 {here}/memcached_load.py {work}/memcached.sock 0",
-      load="python3 {here}/memcached_load.py {work}/memcached.sock 100"),
+      load="python3 {here}/memcached_load.py {work}/memcached.sock 150"),
     P("python", "python3", "/usr/bin/python3 {here}/objects.py", idle=True,
       environment={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"}),
     P("lua", "lua5.4", "lua5.4 {here}/trees.lua"),
     P("perl", "perl", "perl {here}/words.perl", environment={"PERL_HASH_SEED": "0"}),
     P("node", "nodejs", "node {here}/maps.js"),
     P("cc1", "gcc", "{cc1} -quiet -O1 {inputs}/large.c -o {work}/cc1.s", needs="large.c"),
-    P("cc1plus", "g++", "{cc1plus} -quiet -O1 {inputs}/large.cc -o {work}/cc1plus.s", needs="large.cc"),
+    P("cc1plus", "g++", "{cc1plus} -quiet -fpreprocessed -std=c++17 -O1 {inputs}/large.ii -o {work}/cc1plus.s", needs="large.ii"),
     P("clang", "clang", "clang -c -O1 {inputs}/large.c -o {work}/clang.o", needs="large.c"),
     P("z3", "z3", "z3 {inputs}/formula.smt2", needs="formula.smt2"),
     P("sqlite", "sqlite3", "sqlite3 -batch -init /dev/null -cmd '.read {here}/joins.sql' :memory: ''"),
     P("ghostscript", "ghostscript", "gs -q -dBATCH -dNOPAUSE -sDEVICE=pdfwrite -sOutputFile={work}/out.pdf "
       "{inputs}/drawing.ps", needs="drawing.ps"),
     P("git", "git", "git -C {inputs}/history.git repack -q -adf --window=30 --threads=2", "wall", needs="history.git"),
-    P("rocksdb", "rocksdb-tools", "db_bench --db={work}/db --wal_dir={work}/db --num=200000 --seed=1 --threads=2 "
+    P("rocksdb", "rocksdb-tools", "db_bench --db={work}/db --wal_dir={work}/db --num=80000 --seed=1 --threads=2 "
       "--value_size=100 --benchmarks=fillrandom,readrandom,overwrite", "wall", same_output=False),
 ]
 

@@ -1,4 +1,5 @@
-/* churn.c: random sizes and random lifetimes: each step replaces a random block of the live set by one of a random size.
+/* churn.c: random sizes and random lifetimes: each step replaces a random block of the live set by one of a random
+ * size.
  *
  *   threads     how many do so, each with a live set of its own
  *   live        blocks alive in each thread
@@ -20,14 +21,12 @@ static void churn_body(size_t number, void *shared) {
     work_check(blocks && sizes, "no memory");
     for (size_t step = 0; step < plan->steps; step++) {
         size_t i = work_below(&random, plan->live);
-        if (blocks[i])
-            work_drop(blocks[i], sizes[i]);
+        if (blocks[i]) work_drop(blocks[i], sizes[i]);
         sizes[i] = work_size(&random, plan->low, plan->high);
         blocks[i] = work_make(sizes[i]);
     }
     for (size_t i = 0; i < plan->live; i++) {
-        if (blocks[i])
-            work_drop(blocks[i], sizes[i]);
+        if (blocks[i]) work_drop(blocks[i], sizes[i]);
     }
     free(sizes);
     free(blocks);

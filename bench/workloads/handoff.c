@@ -1,5 +1,5 @@
-/* handoff.c: a server that hands its objects from thread to thread, after the pattern of larson: a thread inherits a set
- * of blocks made by its predecessor, replaces random ones for a while, starts a successor with the set, and ends.
+/* handoff.c: a server that hands its objects from thread to thread, after the pattern of larson: a thread inherits a
+ * set of blocks made by its predecessor, replaces random ones for a while, starts a successor with the set, and ends.
  *
  *   lines       chains of threads running side by side
  *   live        blocks in a set

@@ -1,8 +1,8 @@
 /* sharing.c: does the allocator make threads share cache lines?
  *
- * Active: each thread makes small blocks of its own and writes them often; an allocator that cuts blocks for two threads
- * out of one line makes them slow. Passive: the threads start with blocks that another thread made side by side; they
- * free these and then work as above, so an allocator that gives strangers' blocks out again stays slow.
+ * Active: each thread makes small blocks of its own and writes them often; an allocator that cuts blocks for two
+ * threads out of one line makes them slow. Passive: the threads start with blocks that another thread made side by
+ * side; they free these and then work as above, so an allocator that gives strangers' blocks out again stays slow.
  *
  *   mode      active or passive
  *   threads   how many

@@ -1,5 +1,6 @@
-/* shift.c: a long fragmenting run. The bytes alive stay the same, the sizes of the blocks shift: in each phase old blocks
- * are freed at random and new ones, of the phase's sizes, take their place, but a few of each phase stay for ever.
+/* shift.c: a long fragmenting run. The bytes alive stay the same, the sizes of the blocks shift: in each phase old
+ * blocks are freed at random and new ones, of the phase's sizes, take their place, but a few of each phase stay for
+ * ever.
  *
  *   live     MiB alive
  *   stay     of a thousand blocks, so many are never freed

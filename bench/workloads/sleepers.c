@@ -1,5 +1,5 @@
-/* sleepers.c: many threads of which most sleep. Each uses some memory, frees it and goes to sleep; two stay awake and work
- * on. What the sleepers' caches keep, nobody can use.
+/* sleepers.c: many threads of which most sleep. Each uses some memory, frees it and goes to sleep; two stay awake and
+ * work on. What the sleepers' caches keep, nobody can use.
  *
  *   threads     that use memory and sleep
  *   each        KiB that each of them uses and frees
@@ -8,9 +8,9 @@
  */
 #include "work.h"
 
-#define AWAKE 2
+#define AWAKE      2
 #define BLOCKS_MAX 65536
-#define LIVE 10000
+#define LIVE       10000
 
 typedef struct sleepers {
     pthread_barrier_t asleep, over;
@@ -41,8 +41,7 @@ static void stay_awake(const sleepers *plan, work_random *random) {
     work_check(blocks && sizes, "no memory");
     for (size_t step = 0; step < plan->steps + LIVE; step++) {
         size_t i = step < plan->steps ? work_below(random, LIVE) : step - plan->steps;
-        if (blocks[i])
-            work_drop(blocks[i], sizes[i]);
+        if (blocks[i]) work_drop(blocks[i], sizes[i]);
         sizes[i] = work_size(random, plan->low, plan->high);
         blocks[i] = step < plan->steps ? work_make(sizes[i]) : NULL;
     }
@@ -60,11 +59,9 @@ static void sleepers_body(size_t number, void *shared) {
         pthread_mutex_unlock(&plan->turn);
     }
     pthread_barrier_wait(&plan->asleep);
-    if (number >= plan->threads)
-        stay_awake(plan, &random);
+    if (number >= plan->threads) stay_awake(plan, &random);
     pthread_barrier_wait(&plan->over);
-    if (number == 0)
-        work_end(0);
+    if (number == 0) work_end(0);
     pthread_barrier_wait(&plan->over);
 }
 

@@ -5,8 +5,8 @@
  *
  *   main ── work_number(…) ── work_threads(…) ── work_end(live bytes)
  *
- * Blocks are stamped when they are made (one write in each cache line, beyond 4 KiB one in each page, and the last byte)
- * and checked when they are freed: blocks that overlap, move or are handed out twice end the run with a message.
+ * Blocks are stamped when they are made (one write in each cache line, beyond 4 KiB one in each page, and the last
+ * byte) and checked when they are freed: blocks that overlap, move or are handed out twice end the run with a message.
  * Nothing here allocates.
  */
 #ifndef BENCH_WORK_H
@@ -27,8 +27,7 @@
 static inline const char *work_word(int argc, char **argv, const char *key, const char *otherwise) {
     size_t length = strlen(key);
     for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], key, length) == 0 && argv[i][length] == '=')
-            return argv[i] + length + 1;
+        if (strncmp(argv[i], key, length) == 0 && argv[i][length] == '=') return argv[i] + length + 1;
     }
     return otherwise;
 }
@@ -49,8 +48,7 @@ static inline void work_fail(const char *what) {
 }
 
 static inline void work_check(int holds, const char *what) {
-    if (__builtin_expect(!holds, 0))
-        work_fail(what);
+    if (__builtin_expect(!holds, 0)) work_fail(what);
 }
 
 /* Random numbers: xorshift64*, one state per thread. */
@@ -164,8 +162,7 @@ static inline void work_threads(size_t count, work_body *body, void *shared) {
 }
 
 static inline void work_sleep(double seconds) {
-    struct timespec left = {.tv_sec = (time_t)seconds,
-                            .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    struct timespec left = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
     while (nanosleep(&left, &left) != 0) {
     }
 }
@@ -174,8 +171,7 @@ static inline void work_sleep(double seconds) {
  * still live, and stays idle that long, so that the runner can read the resident memory. */
 static inline int work_end(size_t live_bytes) {
     const char *idle = getenv("BENCH_IDLE");
-    if (!idle)
-        return 0;
+    if (!idle) return 0;
     char line[64];
     int length = snprintf(line, sizeof line, "idle live=%zu\n", live_bytes);
     (void)!write(1, line, (size_t)length);

@@ -6,7 +6,7 @@ include. Below override, only headers that a freestanding compiler has.
 """
 import re
 
-from tree import Violation, folder_of
+from tree import Violation, directives, folder_of
 
 ARROWS = {
     "base": "",
@@ -81,7 +81,7 @@ def includes(tree):
         if folder is not None and folder not in ARROWS:
             yield Violation(path, 1, f"src/{folder} is no folder of the table in arrows.py")
             continue
-        for number, line in enumerate(tree.lines(path), 1):
+        for number, line in directives(tree.text(path)):
             match = _INCLUDE.match(line)
             if not match:
                 continue

@@ -23,14 +23,31 @@ def body_of(lines):
     return "int f(int x) {\n" + "    x++;\n" * (lines - 3) + "    return x;\n}"
 
 
+# Registers that only one kind of machine has; other machines must not compile it.
+CALL = """
+static inline long emma__call(long number) {{
+    register long call __asm__("{0}") = number;
+    __asm__ volatile("" : "+r"(call));
+    return call;
+}}"""
+
 GOOD = {
     "src/base/README.md": "# base\n",
     "src/base/word.h": header("base", "word", "int emma__word_twice(int x);"),
-    "src/base/word.c": source("word", '#include "base/word.h"\n\nstatic const char *const names[] = {"a", "b"};\n\n'
+    "src/base/word.c": source("word", '#include "base/word.h"\n\n'
+                              'static const char *const names[] = {"a", "b"};\n\n'
                               "int emma__word_twice(int x) {\n    return x + x + (names[0][0] == 'b');\n}"),
+    "src/plat/README.md": "# plat\n",
+    "src/plat/call_aarch64.h": header("plat", "call_aarch64", CALL.format("x8")),
+    "src/plat/call_riscv64.h": header("plat", "call_riscv64", CALL.format("a7")),
+    "src/plat/wasm/README.md": "# wasm\n",
+    "src/plat/wasm/wasm.c": source("wasm", "unsigned long emma__wasm_pages(void);\n\n"
+                                   "unsigned long emma__wasm_pages(void) {\n"
+                                   "    return __builtin_wasm_memory_size(0);\n}"),
     "src/heap/README.md": "# heap\n",
-    "src/heap/heap.h": header("heap", "heap", '#include "base/word.h"\n#include "emma.h"\n#include <stddef.h>'),
-    "include/emma.h": "/* emma.h: a fixture. */\n#ifndef EMMA_H\n#define EMMA_H\n\n#include <stddef.h>\n\n"
+    "src/heap/heap.h": header("heap", "heap",
+                              '#include "base/word.h"\n#include "emma.h"\n#include <stddef.h>'),
+    "include/emma.h": "/* emma.h: a fixture.\n\n    #include <stdio.h>\n*/\n#ifndef EMMA_H\n#define EMMA_H\n\n#include <stddef.h>\n\n"
                       "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\nvoid *emma_alloc(size_t size);\n"
                       "void emma_free(void *block);\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
     "tools/README.md": "# tools\n",
@@ -72,7 +89,8 @@ TEXT_CASES = [
     ("includes", "an arrow upwards", {"src/base/up.h": header("base", "up", '#include "heap/heap.h"')},
      "src/base/up.h:4: includes: base may not include heap"),
     ("includes", "a folder that is only reached through another",
-     {"src/depot/far.h": header("depot", "far", '#include "plat/plat.h"')}, "src/depot/far.h:4: includes: depot may not"),
+     {"src/depot/far.h": header("depot", "far", '#include "plat/plat.h"')},
+     "src/depot/far.h:4: includes: depot may not include plat"),
     ("includes", "a file without its folder", {"src/base/near.c": source("near", '#include "word.h"')},
      'src/base/near.c:2: includes: "word.h" is not written'),
     ("includes", "a header of libc", {"src/plat/libc.c": source("libc", "#  include <string.h>")},
@@ -81,7 +99,8 @@ TEXT_CASES = [
      "src/plat/macro.c:2: includes: an include names"),
     ("includes", "the public header at the bottom", {"src/base/top.c": source("top", "#include <emma.h>")},
      "src/base/top.c:2: includes: base may not include the public header"),
-    ("includes", "a public header that knows src", {"include/emma_x.h": header("x", "emma_x", '#include "base/word.h"')},
+    ("includes", "a public header that knows src",
+     {"include/emma_x.h": header("x", "emma_x", '#include "base/word.h"')},
      "include/emma_x.h:4: includes: a public header includes"),
     ("includes", "a folder that is not in the table", {"src/misc/any.c": source("any", "")},
      "src/misc/any.c:1: includes: src/misc is no folder"),
@@ -95,7 +114,8 @@ TEXT_CASES = [
      "src/base/many.c:2: function: f has 6 parameters"),
     ("function", "too many levels", {"src/base/deep.c": source("deep", DEEP)},
      "src/base/deep.c:6: function: f nests 4 levels"),
-    ("readme", "a folder without one", {"src/span/span.c": source("span", "")}, "src/span/README.md:1: readme: missing"),
+    ("readme", "a folder without one", {"src/span/span.c": source("span", "")},
+     "src/span/README.md:1: readme: missing"),
     ("readme", "a folder of the tests without one", {"tests/README.md": "", "tests/unit/x.c": source("x", "")},
      "tests/unit/README.md:1: readme: missing"),
     ("readme", "one too long for src", {"src/base/README.md": "x\n" * 41}, "src/base/README.md:41: readme: 41 lines"),
@@ -155,6 +175,8 @@ STAGE_CASES = [
     ("format-check", "a line off", {"src/base/off.c": source("off", "int  emma__off;")}, "src/base/off.c:2:"),
     ("compile", "a warning of gcc", WARNS, "src/base/warn.c:5:18: error: conversion to"),
     ("compile", "a warning of clang", WARNS, "src/base/warn.c:5:18: error: implicit conversion"),
+    ("compile", "a warning in C++", {"tests/warn.cc": "int f(int);\nint f(int x) {\n    unsigned y = x;\n"
+                                     "    return y != 0;\n}\n"}, "tests/warn.cc:3:18: error: conversion to"),
     ("headers", "a header that needs another, gcc", LEAN, "src/base/lean.h:4:1: error: "),
     ("headers", "a header that needs another, clang", LEAN, "./src/base/lean.h:4:1: error: "),
     ("headers", "a header without a guard", {"src/base/bare.h": "/* bare.h: a fixture. */\nenum { EMMA_BARE };\n"},

@@ -2,7 +2,7 @@
 import os
 import re
 
-from tree import CODE, C_LIKE, Violation, folder_of
+from tree import CODE, C_LIKE, Violation, directives, folder_of
 
 FILE_LINES, FILE_LINES_MOST = 400, 600
 BANNER_LINES = 40
@@ -76,11 +76,12 @@ def conditional(tree):
         if folder_of(path) in CONDITIONAL_FOLDERS:
             continue
         lines = tree.lines(path)
-        found = [number for number, line in enumerate(lines, 1) if re.match(r"\s*#\s*(if|ifdef|ifndef)\b", line)]
+        found = [number for number, line in directives(tree.text(path))
+                 if re.match(r"\s*#\s*(if|ifdef|ifndef)\b", line)]
         if found and path.endswith(".h") and re.match(r"#ifndef \w+_H$", lines[found[0] - 1]):
             found.pop(0)
         for number in found:
-            yield Violation(path, number, f"{lines[number - 1].strip()}: use if (EMMA_HAS_X), or a file of base or plat")
+            yield Violation(path, number, f"{lines[number - 1].strip()}: use if (EMMA_HAS_X), or base or plat")
 
 
 def words(tree):

@@ -20,9 +20,9 @@ CHECK_SKIP := tests/conformance/shim/%
 SOURCES := $(call files,src,-name '*.c')
 HEADERS := $(call files,src include,-name '*.h')
 PROGRAMS := $(filter-out $(CHECK_SKIP),$(call files,$(HOSTED),-name '*.c'))
-PROGRAMS_CXX := $(filter-out $(CHECK_SKIP),$(call files,src $(HOSTED),-name '*.cc'))
+PROGRAMS_CXX := $(filter-out $(CHECK_SKIP),$(call files,src $(HOSTED),-name '*.cc' -o -name '*.cpp'))
 PUBLIC := $(filter include/%,$(HEADERS))
-FORMATTED := $(call files,src include $(HOSTED),-name '*.[ch]' -o -name '*.cc' -o -name '*.hpp')
+FORMATTED := $(call files,src include $(HOSTED),-name '*.[ch]' -o -name '*.cc' -o -name '*.cpp' -o -name '*.hpp')
 SCRIPTS := $(call files,tools bindings verify $(HOSTED),-name '*.sh')
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wcast-align -Wcast-qual -Wshadow -Wundef -Wvla \
@@ -69,7 +69,7 @@ format: | $(TOOLS)
 	@$(if $(FORMATTED),clang-format-14 -i $(FORMATTED))
 
 # --- compiling: gcc and clang, all warnings ---
-COMPILED := $(patsubst %.cc,%.o,$(SOURCES:.c=.o) $(PROGRAMS:.c=.o) $(PROGRAMS_CXX))
+COMPILED := $(addsuffix .o,$(basename $(SOURCES) $(PROGRAMS) $(PROGRAMS_CXX)))
 NATIVE := $(filter-out $(FOREIGN:.c=.o),$(COMPILED))
 OBJECTS := $(NATIVE:%=$(OUT)/gcc/%) $(COMPILED:%=$(OUT)/clang/%)
 compile: $(OBJECTS)
@@ -80,9 +80,10 @@ define compiler
 $(OUT)/$(1)/%.o: %.c $(HERE)/stages.mk | $(TOOLS)
 	@mkdir -p $$(@D)
 	@$(2) $(C11) $(WARN_C) $$(target) $$(room) -O2 -MMD -MP -c $$< -o $$@
-$(OUT)/$(1)/%.o: %.cc $(HERE)/stages.mk | $(TOOLS)
+$(foreach ending,cc cpp,$(OUT)/$(1)/%.o: %.$(ending) $(HERE)/stages.mk | $(TOOLS)
 	@mkdir -p $$(@D)
-	@$(3) $(CXX17) $(WARN) $$(target) $$(room) -O2 -MMD -MP -c $$< -o $$@
+	@$(3) $(CXX17) $(WARN) $$(room) -O2 -MMD -MP -c $$< -o $$@
+)
 endef
 $(eval $(call compiler,gcc,$(GCC),$(GXX)))
 $(eval $(call compiler,clang,$(CLANG),$(CLANGXX)))
@@ -147,5 +148,5 @@ SELFTESTED := $(wildcard $(HERE)/*.py $(HERE)/*.mk $(HERE)/*.txt) .clang-format 
 selftest: $(OUT)/selftest.ok
 	@echo "ok - selftest"
 $(OUT)/selftest.ok: $(SELFTESTED) | $(TOOLS)
-	@$(HERE)/selftest.py
+	@$(HERE)/selftest.py >$(@:.ok=.log) || { sed -n '/^not ok/,/^ok/p' $(@:.ok=.log); false; }
 	@touch $@

@@ -67,6 +67,13 @@ def bare_code(text):
     return _SKIPPED.sub(_blank, text)
 
 
+def directives(text):
+    """Number and text of every line with a preprocessor directive; lines inside comments are none."""
+    for number, (line, bare) in enumerate(zip(text.split("\n"), bare_code(text).split("\n")), 1):
+        if bare.lstrip().startswith("#"):
+            yield number, line
+
+
 def folder_of(path):
     """The folder of src/ that a path is in ("" when it is in src/ itself), or None outside src/."""
     parts = path.split("/")

@@ -45,9 +45,9 @@ GOOD = {
                                    "unsigned long emma__wasm_pages(void) {\n"
                                    "    return __builtin_wasm_memory_size(0);\n}"),
     "src/heap/README.md": "# heap\n",
-    "src/heap/heap.h": header("heap", "heap",
-                              '#include "base/word.h"\n#include "emma.h"\n#include <stddef.h>'),
-    "include/emma.h": "/* emma.h: a fixture.\n\n    #include <stdio.h>\n*/\n#ifndef EMMA_H\n#define EMMA_H\n\n#include <stddef.h>\n\n"
+    "src/heap/heap.h": header("heap", "heap", '#include "base/word.h"\n#include "emma.h"\n#include <stddef.h>'),
+    "include/emma.h": "/* emma.h: a fixture.\n\n    #include <stdio.h>\n*/\n#ifndef EMMA_H\n#define EMMA_H\n\n"
+                      "#include <stddef.h>\n\n"
                       "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\nvoid *emma_alloc(size_t size);\n"
                       "void emma_free(void *block);\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
     "tools/README.md": "# tools\n",

@@ -17,7 +17,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def parse(words):
-    p = argparse.ArgumentParser(prog="bench.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(prog="bench.py", description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--build", default="build/bench", help="where the built programs are (%(default)s)")
     p.add_argument("--out", help="where the results go (BUILD/results)")
     p.add_argument("--emma", default="build/libemma-malloc.so", help="emma's drop-in library (%(default)s)")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """gate.py: instructions per operation, counted by callgrind, against the committed figures.
 
-Each operation of `strokes` runs N and 2 N times; the difference over N is what one costs, start-up and warming left out.
+Each operation of `strokes` runs N and 2 N times; the difference over N is what one costs, without start and warming.
 The figures do not depend on the machine's speed or load, but on architecture and compiler: where these differ from
 those of the committed figures, the comparison is shown and fails nothing.
 """
@@ -86,7 +86,7 @@ def compare(kept, figures):
         before = kept.get(name)
         bad = before is not None and now > before * TOLERANCE
         worse += [name] if bad else []
-        print(f"{name:32}{'-' if before is None else before:>10}{now:>10}{GOALS.get(name, ''):>8}{'  worse' if bad else ''}")
+        print(f"{name:32}{before or '-':>10}{now:>10}{GOALS.get(name, ''):>8}{'  worse' if bad else ''}")
     return worse
 
 

@@ -29,8 +29,8 @@ def need(packages):
 
 
 def package_version(package):
-    found = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=False)
-    return found.stdout
+    query = ["dpkg-query", "-W", "-f", "${Version}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout
 
 
 def packaged(name):

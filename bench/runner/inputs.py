@@ -13,8 +13,8 @@ def c_source(path, functions=120):
         out.append(f"static word f{f}(struct s{f} *p, word x, word y) {{\n    word t = x;")
         for i in range(14):
             a, b, c = (dice.randrange(1, 9999) for _ in range(3))
-            out.append(f"    for (word i{i} = 0; i{i} < (y & {b}); i{i}++) t += (x * {a} ^ p->table[i{i} % {f % 13 + 1}])"
-                       f" >> (i{i} & 7);")
+            out.append(f"    for (word i{i} = 0; i{i} < (y & {b}); i{i}++)")
+            out.append(f"        t += (x * {a} ^ p->table[i{i} % {f % 13 + 1}]) >> (i{i} & 7);")
             out.append(f"    if ((t & {c}) == {c % 31}) t ^= p->a * {b}; else p->b += t / {a};")
         if f:
             out.append(f"    if (p->next) t += f{f - 1}((struct s{f - 1} *)p->next, t, y >> 1);")
@@ -32,7 +32,8 @@ def cxx_source(path, types=120):
            "template <int N> struct Sum { enum { value = N + Sum<N - 1>::value }; };",
            "template <> struct Sum<0> { enum { value = 0 }; };"]
     for t in range(types):
-        out.append(f"struct T{t} {{ int a = {t}; std::string name; bool operator<(const T{t} &o) const {{ return a < o.a; }} }};")
+        out.append(f"struct T{t} {{ int a = {t}; std::string name;")
+        out.append(f"  bool operator<(const T{t} &o) const {{ return a < o.a; }} }};")
         out.append(f"long use{t}(Box<{t}, T{t}> &b) {{ auto r = b.each([](const T{t} &x) {{ return x.a + {t}; }});")
         out.append("  std::sort(b.many.begin(), b.many.end());" if t % 4 == 0 else "")
         out.append(f"  std::map<int, T{t}> m; for (int i : r) m[i].a += i;" if t % 8 == 0 else "  int m = 0; (void)m;")

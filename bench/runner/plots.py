@@ -16,7 +16,7 @@ set xrange [0.95:{widest}]
 set xtics (1, 1.1, 1.25, 1.5, 2, 3, 4, 6, 8)
 set yrange [{bottom}:-1]
 set ytics ({tics}) nomirror
-set grid x y linecolor "#dddddd"
+set grid xtics ytics linetype 1 linecolor "#cccccc"
 set key outside top right
 plot {plots}
 """

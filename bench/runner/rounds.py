@@ -39,7 +39,7 @@ def machine():
     model = ""
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
         model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release().split("-")[0],
             "architecture": platform.machine()}
 
 

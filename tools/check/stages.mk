@@ -134,7 +134,7 @@ shell: $(SCRIPTS:%=$(OUT)/shell/%.ok)
 	$(call passed,shell,$(SCRIPTS))
 $(OUT)/shell/%.ok: % | $(TOOLS)
 	@mkdir -p $(@D)
-	@shellcheck --format=gcc $<
+	@shellcheck --external-sources --source-path=SCRIPTDIR --format=gcc $<
 	@touch $@
 
 # --- rules of our own ---

@@ -36,7 +36,8 @@ GOOD = {
     "src/base/word.h": header("base", "word", "int emma__word_twice(int x);"),
     "src/base/word.c": source("word", '#include "base/word.h"\n\n'
                               'static const char *const names[] = {"a", "b"};\n\n'
-                              "int emma__word_twice(int x) {\n    return x + x + (names[0][0] == 'b');\n}"),
+                              "int emma__word_twice(int x) {\n    _Atomic(int) *word = (_Atomic(int) *)&x;\n"
+                              "    *word = x;\n    return x + x + (names[0][0] == 'b');\n}"),
     "src/plat/README.md": "# plat\n",
     "src/plat/call_aarch64.h": header("plat", "call_aarch64", CALL.format("x8")),
     "src/plat/call_riscv64.h": header("plat", "call_riscv64", CALL.format("a7")),

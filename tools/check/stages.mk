@@ -126,7 +126,7 @@ $(OUT)/cppcheck/%.ok: %.c $(OUT)/clang/%.o $(HERE)/cppcheck.txt
 	@mkdir -p $(@D)
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inline-suppr $(PATHS) -I$(<D) \
 		--enable=warning,performance,portability --suppressions-list=$(HERE)/cppcheck.txt \
-		-D__GNUC__=12 -D__x86_64__=1 -D__linux__=1 -D__STDC_VERSION__=201112L \
+		-D__GNUC__=12 -D__x86_64__=1 -D__linux__=1 -D__STDC_VERSION__=201112L '-D_Atomic(T)=T' \
 		--template='{file}:{line}: cppcheck: {message} [{id}]' $<
 	@touch $@
 

@@ -62,7 +62,7 @@ def drawing(path, pages=240):
     write(path, "\n".join(out) + "\n")
 
 
-def formula(path, bits=19, prime=1048573):
+def formula(path, bits=18, prime=71993):
     """A formula for a solver: a prime number has no two factors; multiplication is done on bits."""
     wide = f"(_ BitVec {2 * bits})"
     half = f"(_ bv{1 << bits} {2 * bits})"

@@ -12,11 +12,11 @@
  *   Sizes and offsets are in bytes. Alignments are powers of two. Memory is handed out uninitialised.
  *   Returns: allocate gives NULL iff the request cannot be served; the state is then unchanged.
  *   Errors: deallocate(NULL) does nothing and is EMMA_BARE_OK. After any error nothing has changed.
- *   Requires: structures passed in were initialised (all zero is initialised, too: nothing can be allocated from it).
- *   Owns: memory handed to init stays the caller's; what init_in took from a backing goes back by release.
- *   Threads: one owner at a time. Wrap every call on one structure in the same lock to share it; valid() and figures()
- *   count as calls. Different structures are independent.
- *   Cost: in steps, a step being one word of metadata read or written, or a bounded piece of arithmetic. */
+ *   Requires: structures passed in were initialised. All zero, released, or refused by a constructor is initialised,
+ * too: it is empty, which means that nothing can be allocated from it. Owns: memory handed to init stays the caller's;
+ * what init_in took from a backing goes back by release. Threads: one owner at a time. Wrap every call on one structure
+ * in the same lock to share it; valid() and figures() count as calls. Different structures are independent. Cost: in
+ * steps, a step being one word of metadata read or written, or a bounded piece of arithmetic. */
 #ifndef EMMA_BARE_H
 #define EMMA_BARE_H
 
@@ -37,19 +37,13 @@ typedef struct emma_layout {
 
 typedef enum emma_bare_error {
     EMMA_BARE_OK = 0,
-    EMMA_BARE_ALLOC_FAILED,     /* the backing had no memory for the layout in emma_bare_result */
+    EMMA_BARE_ALLOC_FAILED,     /* the backing had no memory for a layout that the constructor names */
     EMMA_BARE_INVALID_CONFIG,   /* sizes, counts or alignments that no memory could satisfy */
     EMMA_BARE_INVALID_LOCATION, /* memory that is NULL, misaligned, overlapping, or leaves the address space */
     EMMA_BARE_FOREIGN,          /* a pointer that cannot have come from this allocator */
     EMMA_BARE_NOT_LIVE,         /* a pointer, mark or count that was given back before: a double free */
     EMMA_BARE_BUSY,             /* a pool that still has live blocks */
 } emma_bare_error;
-
-/* What a constructor over a backing says. layout: which request the backing refused; zero unless ALLOC_FAILED. */
-typedef struct emma_bare_result {
-    emma_bare_error error;
-    emma_layout layout;
-} emma_bare_result;
 
 /* Where a constructor gets memory from, and where release brings it back.
  * allocate: Returns memory of that layout, or NULL. deallocate: gets each of them back once, with the same layout. */
@@ -68,12 +62,12 @@ typedef struct emma_bare_figures {
 /* ---- bump: grows down, frees at once ---- */
 
 typedef struct emma_bump {
-    unsigned char *base;  /* of what can still be handed out */
-    unsigned char *low;   /* lowest live byte; base <= low <= limit */
-    unsigned char *limit; /* first byte above */
+    unsigned char *base;
+    size_t room_bytes; /* free, from base on; what lies above is handed out */
+    size_t size_bytes;
     size_t outstanding;
-    uintptr_t resets; /* how often everything was freed: makes old marks stale */
-    void *memory;     /* for release; NULL when the memory is the caller's */
+    size_t resets; /* how often everything was freed: makes old marks stale */
+    void *memory;  /* for release; NULL when the memory is the caller's */
     emma_layout layout;
     emma_backing backing;
 } emma_bump;
@@ -81,18 +75,19 @@ typedef struct emma_bump {
 typedef struct emma_bump_position {
     unsigned char *low;
     size_t outstanding;
-    uintptr_t resets;
+    size_t resets;
 } emma_bump_position;
 
 /* Start over region, which has the given layout.
  * Errors: INVALID_CONFIG iff the alignment is no power of two or the region is not so aligned; INVALID_LOCATION iff the
- * region is NULL or leaves the address space. The structure is then all zero. Cost: O(1). The region is not touched. */
+ * region is NULL or leaves the address space. The structure is then empty. Cost: O(1). The region is not touched. */
 emma_bare_error emma_bump_init(emma_bump *bump, void *region, emma_layout layout);
 
-/* The same over memory from backing. Errors: also INVALID_CONFIG iff the size is 0; ALLOC_FAILED. */
-emma_bare_result emma_bump_init_in(emma_bump *bump, emma_layout layout, emma_backing backing);
+/* The same over memory from backing. Errors: INVALID_CONFIG iff the alignment is no power of two or the size is 0;
+ * ALLOC_FAILED iff the backing has nothing for layout. */
+emma_bare_error emma_bump_init_in(emma_bump *bump, emma_layout layout, const emma_backing *backing);
 
-/* Give the region back to its backing, if it has one; the structure becomes all zero. Requires: a part split off this
+/* Give the region back to its backing, if it has one; the structure becomes empty. Requires: a part split off this
  * one is used no more. */
 void emma_bump_release(emma_bump *bump);
 
@@ -111,10 +106,11 @@ void emma_bump_reset(emma_bump *bump);
 /* Returns: the position now, for rewind. Cost: 3 steps. */
 emma_bump_position emma_bump_mark(const emma_bump *bump);
 
-/* Free what was allocated since the mark, in one go. Blocks older than the mark stay.
- * Errors: NOT_LIVE iff everything was freed since the mark (by reset, by a rewind to the empty state, or with the last
- * block), or the mark was rewound past and not yet passed again. Requires: a mark of this bump. Cost: 8 steps. */
-emma_bare_error emma_bump_rewind(emma_bump *bump, emma_bump_position mark);
+/* Free what was allocated since the mark, in one go. Blocks older than the mark stay; those of them that were
+ * deallocated since may go on counting as outstanding until the next reset. The mark may be used again. Errors:
+ * NOT_LIVE iff everything was freed since the mark, by reset or with the last block, or the mark lies in what is free
+ * now. Requires: a mark of this bump, not rewound past. Cost: 8 steps. */
+emma_bare_error emma_bump_rewind(emma_bump *bump, const emma_bump_position *mark);
 
 /* Cut off the part that is not handed out: it becomes *lower, over the caller's memory; bump keeps its live blocks,
  * their count and the duty to release, and has no room left. Requires: lower is not bump. Cost: 8 steps. */
@@ -131,17 +127,18 @@ emma_backing emma_bump_backing(emma_bump *bump);
 typedef struct emma_slab {
     unsigned char *base;
     size_t *marks; /* one bit per block: live; NULL: double frees are not detected */
-    void *free;    /* LIFO; the first word of each free block holds the next */
+    size_t free;   /* LIFO of blocks by number; the first word of each free block holds the next */
     size_t block_bytes;
     size_t blocks;
     size_t fresh; /* blocks from here on were never handed out, and are not touched before they are */
     size_t outstanding;
+    bool owned; /* base and marks go back to the backing */
     emma_backing backing;
 } emma_slab;
 
-/* The region for blocks of block_bytes, rounded up to the alignment of a pointer: blocks times the rounded size, aligned
- * to its lowest set bit (96 is aligned to 32). Zero blocks make a layout of size 0.
- * Errors: INVALID_CONFIG iff block_bytes is smaller than a pointer or the total exceeds PTRDIFF_MAX. */
+/* The region for blocks of block_bytes, rounded up to the alignment of a pointer: blocks times the rounded size,
+ * aligned to its lowest set bit (96 is aligned to 32). Zero blocks make a layout of size 0. Errors: INVALID_CONFIG iff
+ * block_bytes is smaller than a pointer or the total exceeds PTRDIFF_MAX. */
 emma_bare_error emma_slab_region_layout(size_t block_bytes, size_t blocks, emma_layout *layout);
 
 /* The marks: one bit per block, in whole words; size 0 where checks are compiled out (EMMA_BARE_CHECKS=0). */
@@ -149,13 +146,15 @@ emma_layout emma_slab_marks_layout(size_t blocks);
 
 /* Start over a region of region_layout, with marks of marks_layout or NULL. Neither is touched yet.
  * Errors: INVALID_CONFIG as above; INVALID_LOCATION iff region or marks are misaligned, overlap or leave the address
- * space, or region is NULL and blocks is not 0. The structure is then all zero. Cost: O(1). */
+ * space, or region is NULL and blocks is not 0. The structure is then empty. Cost: O(1). */
 emma_bare_error emma_slab_init(emma_slab *slab, void *region, size_t *marks, size_t block_bytes, size_t blocks);
 
-/* The same over memory from backing; zero blocks take none. Errors: also ALLOC_FAILED. */
-emma_bare_result emma_slab_init_in(emma_slab *slab, size_t block_bytes, size_t blocks, emma_backing backing);
+/* The same over memory from backing; zero blocks take none. Errors: also ALLOC_FAILED; *refused then is the layout that
+ * the backing had nothing for, region's or marks'. What was already taken is given back. refused may be NULL. */
+emma_bare_error emma_slab_init_in(emma_slab *slab, size_t block_bytes, size_t blocks, const emma_backing *backing,
+                                  emma_layout *refused);
 
-/* Give the memory back to its backing, if it has one; the structure becomes all zero. */
+/* Give the memory back to its backing, if it has one; the structure becomes empty. */
 void emma_slab_release(emma_slab *slab);
 
 /* Returns: the block freed last, else the next one never used, in the order of addresses. NULL iff all are live, the
@@ -167,11 +166,12 @@ void *emma_slab_allocate(emma_slab *slab, size_t size_bytes, size_t align_bytes)
 void *emma_slab_allocate_block(emma_slab *slab);
 
 /* Errors: FOREIGN iff block is not the address of a block that was ever handed out; NOT_LIVE iff it is free (needs
- * marks). Neither is detected where checks are compiled out. Cost: 10 steps, with one division. */
+ * marks). Without marks only a slab with nothing outstanding knows it; where checks are compiled out, FOREIGN is not
+ * detected. Cost: 10 steps, with one division. */
 emma_bare_error emma_slab_deallocate(emma_slab *slab, void *block);
 
 size_t emma_slab_block_size(const emma_slab *slab);  /* rounded */
-size_t emma_slab_block_align(const emma_slab *slab); /* lowest set bit of the block size; 0 when all zero */
+size_t emma_slab_block_align(const emma_slab *slab); /* lowest set bit of the block size; 0 when empty */
 size_t emma_slab_num_blocks(const emma_slab *slab);
 size_t emma_slab_size(const emma_slab *slab);                      /* of the region */
 void *emma_slab_limit(const emma_slab *slab);                      /* first byte above; NULL at the end of addresses */
@@ -204,6 +204,11 @@ typedef struct emma_buddy_gap {
     size_t end;
 } emma_buddy_gap;
 
+typedef struct emma_buddy_gaps {
+    const emma_buddy_gap *gaps;
+    size_t count; /* 0 for none */
+} emma_buddy_gaps;
+
 typedef struct emma_buddy_parts {
     emma_buddy_config config;
     emma_buddy_memory memory;
@@ -220,11 +225,13 @@ typedef struct emma_buddy {
     size_t outstanding;
     unsigned char block_log2;
     unsigned char levels;
+    bool owned; /* region and metadata go back to the backing */
     emma_backing backing;
 } emma_buddy;
 
 /* *min_bytes = the smallest block. Errors: INVALID_CONFIG iff levels is 0 or not less than the bits of a pointer,
- * block_bytes is no power of two, the smallest block is less than two pointers, or the library is folded for another. */
+ * block_bytes is no power of two, the smallest block is less than two pointers, or the library is folded for another.
+ */
 emma_bare_error emma_buddy_min_block(size_t block_bytes, unsigned levels, size_t *min_bytes);
 
 /* The layout of the region: blocks * block_bytes, aligned to block_bytes. The layout of the metadata: docs/BARE.md has
@@ -234,45 +241,45 @@ emma_bare_error emma_buddy_region_layout(emma_buddy_config config, emma_layout *
 emma_bare_error emma_buddy_metadata_layout(emma_buddy_config config, emma_layout *layout);
 
 /* Start with the whole region free. Cost: O(metadata). The region is not touched.
- * Errors: INVALID_CONFIG as above; INVALID_LOCATION iff region or metadata is NULL, misaligned, leaves the address space,
- * or they overlap. The structure is then all zero. */
+ * Errors: INVALID_CONFIG as above; INVALID_LOCATION iff region or metadata is NULL, misaligned, leaves the address
+ * space, or they overlap. The structure is then empty. */
 emma_bare_error emma_buddy_init(emma_buddy *buddy, emma_buddy_config config, emma_buddy_memory memory);
 
 /* The same with nothing free: every allocation fails until add_region. */
 emma_bare_error emma_buddy_init_empty(emma_buddy *buddy, emma_buddy_config config, emma_buddy_memory memory);
 
 /* The same over memory from backing, all of the region free except the gaps: widened to whole smallest blocks, merged
- * where they touch, cut at the end of the region. count may be 0; an empty gap takes nothing.
- * Errors: also ALLOC_FAILED (what was already taken is given back); INVALID_CONFIG iff a gap ends before it begins, or
- * begins before the one in front of it begins. */
-emma_bare_result emma_buddy_init_in(emma_buddy *buddy, emma_buddy_config config, emma_backing backing,
-                                    const emma_buddy_gap *gaps, size_t count);
+ * where they touch, cut at the end of the region; an empty gap takes nothing.
+ * Errors: also ALLOC_FAILED, and *refused (which may be NULL) as in emma_slab_init_in; INVALID_CONFIG iff a gap ends
+ * before it begins, or begins before the one in front of it begins. */
+emma_bare_error emma_buddy_init_in(emma_buddy *buddy, emma_buddy_config config, const emma_backing *backing,
+                                   emma_buddy_gaps gaps, emma_layout *refused);
 
 /* Free all of the region except the gaps, as init_in does, into a buddy that init_empty made.
  * Errors: INVALID_CONFIG as init_in; INVALID_LOCATION iff some of it was added before. Cost: as add_region. */
-emma_bare_error emma_buddy_add_all_but(emma_buddy *buddy, const emma_buddy_gap *gaps, size_t count);
+emma_bare_error emma_buddy_add_all_but(emma_buddy *buddy, emma_buddy_gaps gaps);
 
 /* Make size_bytes at begin free; they join what is free beside them.
- * Errors: INVALID_LOCATION iff the range is not inside the region, its ends are not multiples of the smallest block from
- * its start, or some of it was added before. Cost: O(blocks + levels), and the bits of the range are read once. */
+ * Errors: INVALID_LOCATION iff the range is not inside the region, its ends are not multiples of the smallest block
+ * from its start, or some of it was added before. Cost: O(blocks + levels), and the bits of the range are read once. */
 emma_bare_error emma_buddy_add_region(emma_buddy *buddy, void *begin, size_t size_bytes);
 
-/* Give the memory back to its backing, if it has one; the structure becomes all zero. */
+/* Give the memory back to its backing, if it has one; the structure becomes empty. */
 void emma_buddy_release(emma_buddy *buddy);
 
-/* Take the buddy apart: the memory becomes the caller's, even when it came from a backing; the structure becomes all
- * zero. The parts fit emma_buddy_init again. */
+/* Take the buddy apart: the memory becomes the caller's, even when it came from a backing; the structure becomes empty.
+ * The parts fit emma_buddy_init again. */
 emma_buddy_parts emma_buddy_into_raw_parts(emma_buddy *buddy);
 
 /* Returns: a block of the least power of two that holds size and alignment, aligned to its size: of the smallest free
  * ones that will do, the lowest. NULL iff the size is 0 or more than block_bytes, the alignment is no power of two or
  * more than block_bytes, or no block is free.
- * Cost: at most depth * (levels + 1) + 2 steps; depth is 1 to 64 smallest blocks, 2 to 4096, 3 to 262,144, and so on (32,
- * 1024 and 32,768 where words have 32 bits). */
+ * Cost: at most depth * (levels + 1) + 2 steps; depth is 1 to 64 smallest blocks, 2 to 4096, 3 to 262,144, and so on
+ * (32, 1024 and 32,768 where words have 32 bits). */
 void *emma_buddy_allocate(emma_buddy *buddy, size_t size_bytes, size_t align_bytes);
 
-/* Errors: FOREIGN iff block is not in the region or not where a block can begin; NOT_LIVE iff no live block begins there.
- * Cost: at most depth * levels + 2 * levels + 2 steps. */
+/* Errors: FOREIGN iff block is not in the region or not where a block can begin; NOT_LIVE iff no live block begins
+ * there. Cost: at most depth * levels + 2 * levels + 2 steps. */
 emma_bare_error emma_buddy_deallocate(emma_buddy *buddy, void *block);
 
 /* Returns: the size of a live block; 0 iff deallocate would refuse it. Cost: levels + 1 steps. */
@@ -287,8 +294,8 @@ emma_backing emma_buddy_backing(emma_buddy *buddy);
 
 /* ---- fit: any size, resize, several pools ---- */
 
-/* Lists of free blocks: rows of EMMA_FIT_COLUMNS lists. Row 0 counts in granules, each further row halves of its octave's
- * steps: a list holds sizes within 1/16 of each other. */
+/* Lists of free blocks: rows of EMMA_FIT_COLUMNS lists. Row 0 counts in granules, each further row halves of its
+ * octave's steps: a list holds sizes within 1/16 of each other. */
 enum {
     EMMA_FIT_COLUMNS = 16,
     EMMA_FIT_ROWS = sizeof(void *) == 8 ? 32 : 24,
@@ -317,20 +324,21 @@ typedef struct emma_fit {
 /* Start without memory: every allocation fails until add_pool. Cost: clears the structure. */
 void emma_fit_init(emma_fit *fit);
 
-/* Start with one pool of size_bytes from backing. Errors: INVALID_CONFIG as add_pool; ALLOC_FAILED. */
-emma_bare_result emma_fit_init_in(emma_fit *fit, size_t size_bytes, emma_backing backing);
+/* Start with one pool of size_bytes from backing. Errors: INVALID_CONFIG as add_pool; ALLOC_FAILED iff the
+ * backing has nothing for size_bytes aligned to a pointer. */
+emma_bare_error emma_fit_init_in(emma_fit *fit, size_t size_bytes, const emma_backing *backing);
 
-/* Forget every pool, live blocks or not, and give the one from the backing back; the structure becomes all zero. */
+/* Forget every pool, live blocks or not, and give the one from the backing back; the structure becomes empty. */
 void emma_fit_release(emma_fit *fit);
 
 /* Manage size_bytes at memory as well, of any alignment. *pool names it for remove_pool; pool may be NULL.
- * Errors: INVALID_LOCATION iff memory is NULL, leaves the address space or overlaps another pool; INVALID_CONFIG iff the
- * pool is too small for one block (10 words and the alignment are enough) or holds more than the largest block, a
+ * Errors: INVALID_LOCATION iff memory is NULL, leaves the address space or overlaps another pool; INVALID_CONFIG iff
+ * the pool is too small for one block (10 words and the alignment are enough) or holds more than the largest block, a
  * quarter of 2^40 bytes (2^30 where words have 32 bits). Cost: O(pools). */
 emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes, emma_fit_pool **pool);
 
-/* The memory is the caller's again. Errors: BUSY iff it has live blocks; FOREIGN iff it is not a pool of fit, or the one
- * that release gives back. Cost: O(pools). */
+/* The memory is the caller's again. Errors: BUSY iff it has live blocks; FOREIGN iff it is not a pool of fit, or the
+ * one that release gives back. Cost: O(pools). */
 emma_bare_error emma_fit_remove_pool(emma_fit *fit, emma_fit_pool *pool);
 
 /* Returns: memory aligned to the granule (two words) or to align_bytes, whichever is more. NULL iff the size is 0, the
@@ -345,8 +353,8 @@ emma_bare_error emma_fit_deallocate(emma_fit *fit, void *block);
 
 /* Change the size: in place when it shrinks or the block behind is free and large enough, and the address has the
  * alignment; else by moving, with the content. block NULL allocates.
- * Returns: the block, perhaps elsewhere. NULL iff deallocate would refuse block, the size is 0, or there is no room: the
- * block then lives on unchanged. Cost: in place O(1); else allocate, deallocate, and a copy of the smaller size. */
+ * Returns: the block, perhaps elsewhere. NULL iff deallocate would refuse block, the size is 0, or there is no room:
+ * the block then lives on unchanged. Cost: in place O(1); else allocate, deallocate, and a copy of the smaller size. */
 void *emma_fit_reallocate(emma_fit *fit, void *block, size_t size_bytes, size_t align_bytes);
 
 /* Returns: the bytes usable in a live block, at least those asked for; 0 iff deallocate would refuse it. */

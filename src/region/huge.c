@@ -32,10 +32,7 @@ emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address) {
 emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t align_bytes) {
     size_t page = emma__regions_page_bytes(regions);
     size_t align = align_bytes > page ? align_bytes : page;
-    /* The block begins at the first multiple of align behind the header; beyond a tract that may be any slot. */
-    size_t before_max = align > EMMA_TRACT_BYTES ? align : align > page ? align : page;
-    size_t slack = align > EMMA_TRACT_BYTES ? align - EMMA_TRACT_BYTES : 0;
-    size_t bytes = before_max + slack + emma__bits_align_up(size_bytes, page);
+    size_t bytes = align + emma__bits_align_up(size_bytes, page); /* the header takes less than one align */
     if (bytes >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS)
         return 0;
 

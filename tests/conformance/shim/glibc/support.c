@@ -71,8 +71,7 @@ static void time_is_up(int number) {
 }
 
 /* The verdict is the last line of the output; what the test itself said stands before it. */
-static int judge(int status, int expected_signal, int expected_status)
-{
+static int judge(int status, int expected_signal, int expected_status) {
     int code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) {
         if (WTERMSIG(status) == expected_signal) return 0;

@@ -1,0 +1,147 @@
+/* magazines.c: see magazines.h. */
+#include "cache/magazines.h"
+
+static emma_chain load(const _Atomic(emma_chain) *word) {
+    return ATOMIC_LOAD(word, relaxed); /* the owner's own word */
+}
+
+static void store(_Atomic(emma_chain) *word, emma_chain chain) {
+    ATOMIC_STORE(word, chain, release); /* see the banner of magazines.h: fork */
+}
+
+static unsigned most_blocks(unsigned class) {
+    size_t blocks = EMMA_MAGAZINE_MAX_BYTES / emma__class_size(class);
+    blocks = blocks < EMMA_MAGAZINE_MAX_BLOCKS ? blocks : EMMA_MAGAZINE_MAX_BLOCKS;
+    return EMMA_TORTURE || blocks < EMMA_MAGAZINE_MIN_BLOCKS ? EMMA_MAGAZINE_MIN_BLOCKS : (unsigned)blocks;
+}
+
+static unsigned first_blocks(unsigned class) {
+    size_t blocks = EMMA_MAGAZINE_FIRST_BYTES / emma__class_size(class);
+    blocks = blocks < EMMA_MAGAZINE_FIRST_BLOCKS ? blocks : EMMA_MAGAZINE_FIRST_BLOCKS;
+    return EMMA_TORTURE || blocks < EMMA_MAGAZINE_MIN_BLOCKS ? EMMA_MAGAZINE_MIN_BLOCKS : (unsigned)blocks;
+}
+
+static uint32_t pair_bytes(unsigned class, unsigned capacity) {
+    return (uint32_t)(2 * capacity * emma__class_size(class));
+}
+
+static void send_away(emma_depot *depot, unsigned class, emma_chain chain, unsigned count, bool keep_depot) {
+    if (keep_depot && count >= EMMA_MAGAZINE_MIN_BLOCKS && emma__chain_room(chain) <= count)
+        emma__depot_put(depot, class, chain, count);
+    else
+        emma__spans_take_home(&depot->spans, class, chain);
+}
+
+/* Empty both magazines of a class. */
+static void give_up(emma_magazines *magazines, emma_depot *depot, unsigned class, bool keep_depot) {
+    emma_magazine_pair *pair = &magazines->of[class];
+    emma_chain loaded = load(&pair->loaded);
+    emma_chain spare = load(&pair->spare);
+    unsigned loaded_count = magazines->shape[class].loaded_capacity - emma__chain_room(loaded);
+    store(&pair->loaded, 0);
+    store(&pair->spare, 0);
+    magazines->shape[class].loaded_capacity = 0;
+    if (!emma__chain_is_empty(loaded))
+        send_away(depot, class, loaded, loaded_count, keep_depot);
+    if (!emma__chain_is_empty(spare))
+        send_away(depot, class, spare, magazines->shape[class].spare_count, keep_depot);
+    magazines->shape[class].spare_count = 0;
+}
+
+/* The next magazine of this class is twice as large; other classes pay, if the cache holds too much. */
+static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
+    unsigned before = magazines->shape[class].capacity;
+    unsigned most = most_blocks(class);
+    if (before == most)
+        return;
+    unsigned after = before == 0 ? first_blocks(class) : before * 2 < most ? before * 2 : most;
+    magazines->shape[class].capacity = (uint8_t)after;
+    magazines->granted_bytes += pair_bytes(class, after) - pair_bytes(class, before);
+    for (unsigned i = 0; i < EMMA_CLASS_COUNT && magazines->granted_bytes > EMMA_CACHE_BUDGET_BYTES; i++) {
+        unsigned victim = magazines->hand = magazines->hand % EMMA_CLASS_LAST + 1;
+        if (victim == class || magazines->shape[victim].capacity == 0)
+            continue;
+        give_up(magazines, depot, victim, true);
+        magazines->granted_bytes -= pair_bytes(victim, magazines->shape[victim].capacity);
+        magazines->shape[victim].capacity = 0;
+    }
+}
+
+static void *pop(emma_magazine_pair *pair) {
+    emma_chain loaded = load(&pair->loaded);
+    void *block = emma__chain_first(loaded);
+    store(&pair->loaded, emma__chain_rest(loaded));
+    emma__chain_unmark(block);
+    return block;
+}
+
+void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsigned class) {
+    emma_magazine_pair *pair = &magazines->of[class];
+    if (!emma__chain_is_empty(load(&pair->loaded)))
+        return pop(pair);
+    emma_chain spare = load(&pair->spare);
+    if (!emma__chain_is_empty(spare)) {
+        store(&pair->spare, 0);
+        store(&pair->loaded, spare);
+        magazines->shape[class].loaded_capacity =
+            (uint8_t)(magazines->shape[class].spare_count + emma__chain_room(spare));
+        magazines->shape[class].spare_count = 0;
+        return pop(pair);
+    }
+    grow(magazines, depot, class);
+    unsigned capacity = magazines->shape[class].capacity;
+    unsigned count = 0;
+    emma_chain chain = emma__depot_get(depot, class, capacity, capacity, &count);
+    if (count == 0)
+        return 0;
+    magazines->shape[class].loaded_capacity = (uint8_t)(count + emma__chain_room(chain));
+    store(&pair->loaded, chain);
+    return pop(pair);
+}
+
+void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block) {
+    emma_magazine_pair *pair = &magazines->of[class];
+    emma_chain loaded = load(&pair->loaded);
+    if (emma__chain_room(loaded) == 0) {
+        emma_chain spare = load(&pair->spare);
+        unsigned spare_count = magazines->shape[class].spare_count;
+        if (!emma__chain_is_empty(spare) || magazines->shape[class].capacity == 0)
+            grow(magazines, depot, class);
+        unsigned capacity = magazines->shape[class].capacity;
+        store(&pair->spare, 0);
+        store(&pair->loaded, emma__chain_empty(capacity));
+        if (!emma__chain_is_empty(loaded)) {
+            magazines->shape[class].spare_count = magazines->shape[class].loaded_capacity;
+            store(&pair->spare, loaded);
+        }
+        magazines->shape[class].loaded_capacity = (uint8_t)capacity;
+        if (!emma__chain_is_empty(spare))
+            emma__depot_put(depot, class, spare, spare_count);
+        loaded = load(&pair->loaded);
+    }
+    store(&pair->loaded, emma__chain_push(loaded, block));
+}
+
+void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+        give_up(magazines, depot, class, keep_depot);
+}
+
+size_t emma__magazines_count(const emma_magazines *magazines, unsigned class) {
+    emma_chain loaded = load(&magazines->of[class].loaded);
+    if (loaded == 0)
+        return 0;
+    return (size_t)magazines->shape[class].loaded_capacity - emma__chain_room(loaded) +
+           magazines->shape[class].spare_count;
+}
+
+static bool contains(emma_chain chain, const void *block) {
+    for (; !emma__chain_is_empty(chain); chain = emma__chain_rest(chain))
+        if (emma__chain_first(chain) == block)
+            return true;
+    return false;
+}
+
+bool emma__magazines_contain(const emma_magazines *magazines, unsigned class, const void *block) {
+    return contains(load(&magazines->of[class].loaded), block) || contains(load(&magazines->of[class].spare), block);
+}

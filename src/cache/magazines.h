@@ -1,0 +1,65 @@
+/* magazines.h: a cache: per class two magazines, loaded and spare, and what its owner does when they run out or over.
+ *
+ *     of[class].loaded   popped from and pushed to by the fast path
+ *     of[class].spare    0, or a magazine (usually full) that takes the loaded one's place
+ *
+ *     loaded runs empty:  spare -> loaded;  no spare: a magazine from the depot -> loaded
+ *     loaded runs full:   loaded -> spare;  a spare is there: the spare -> depot, loaded -> spare
+ *
+ * Every change is one store of one word, and what moves is taken out of the old place before it is put into the new one
+ * (law 2): a child of fork, or a handler that never returns, finds two sound magazines and at most one chain lost. The
+ * store of a chain's new head is a release: a fork's snapshot never holds the head without the link behind it.
+ *
+ * Capacities grow by use: a class starts with a few blocks and doubles each time the depot is reached, up to 64 blocks or
+ * 16 KiB; when the cache as a whole may hold more than its budget, another class gives up what it has.
+ *
+ * One owner at a time; others may read the words for statistics. */
+#ifndef EMMA_CACHE_MAGAZINES_H
+#define EMMA_CACHE_MAGAZINES_H
+
+#include "depot/depot.h"
+
+enum {
+    EMMA_MAGAZINE_MAX_BLOCKS = 64,
+    EMMA_MAGAZINE_MAX_BYTES = 16384,
+    EMMA_MAGAZINE_MIN_BLOCKS = 2,
+    EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
+    EMMA_MAGAZINE_FIRST_BLOCKS = 16,
+    EMMA_CACHE_BUDGET_BYTES = 1 << 20, /* what the magazines of one cache may hold together */
+};
+
+typedef struct emma_magazine_pair {
+    _Atomic(emma_chain) loaded;
+    _Atomic(emma_chain) spare;
+} emma_magazine_pair;
+
+typedef struct emma_magazines {
+    emma_magazine_pair of[EMMA_CLASS_COUNT];
+    /* Slow path only; all zero at first. */
+    struct {
+        uint8_t capacity;        /* of the next magazine; 0: not used yet */
+        uint8_t loaded_capacity; /* blocks + room of the loaded one */
+        uint8_t spare_count;
+        uint8_t unused;
+    } shape[EMMA_CLASS_COUNT];
+    uint32_t granted_bytes; /* sum of 2 * capacity * size */
+    uint32_t hand;          /* the class that shrinks next */
+} emma_magazines;
+
+/* A block of this class. Requires: the caller owns the cache; class is not EMMA_CLASS_NONE.
+ * Returns: NULL iff no memory can be had. Cost: pop; at worst a depot exchange or a refill. */
+void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsigned class);
+
+/* Take back a block of this class. Requires: as above. Cost: push; at worst a depot put. */
+void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block);
+
+/* Send everything away: full magazines to the depot, the rest home. keep_depot false: all of it home. */
+void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
+
+/* How many blocks of a class are in it; exact when its owner is idle. */
+size_t emma__magazines_count(const emma_magazines *magazines, unsigned class);
+
+/* Whether a block is in one of the magazines of a class. Owner only. Cost: a step for each block. */
+bool emma__magazines_contain(const emma_magazines *magazines, unsigned class, const void *block);
+
+#endif

@@ -1,0 +1,155 @@
+/* registry.c: see registry.h. */
+#include "cache/registry.h"
+
+#include "base/check.h"
+#include "plat/plat.h"
+
+enum { JUDGED_AT_ONCE = 4 };
+
+static uint64_t owner_word(uint32_t generation, uint32_t thread_id) {
+    return (uint64_t)generation << 32 | thread_id;
+}
+
+/* Make the page that fork wipes. Returns: its word, or 0 iff memory is refused. */
+static _Atomic(uint32_t) *make_wiped_word(emma_registry *registry) {
+    size_t page = emma__plat_page_bytes();
+    uintptr_t address = emma__plat_map(page);
+    if (address == 0)
+        return 0;
+    emma__plat_wipe_on_fork(address, page); /* refused: children are not noticed, see the banner */
+    _Atomic(uint32_t) *word = (_Atomic(uint32_t) *)address; // NOLINT(performance-no-int-to-ptr)
+    _Atomic(uint32_t) *present = 0;
+    if (ATOMIC_CAS(&registry->wiped, &present, word, acq_rel)) /* pairs with the load in emma__registry_generation */
+        return word;
+    emma__plat_unmap(address, page);
+    return present;
+}
+
+uint32_t emma__registry_generation(emma_registry *registry) {
+    _Atomic(uint32_t) *wiped = ATOMIC_LOAD(&registry->wiped, acquire);
+    if (EMMA_UNLIKELY(wiped == 0)) {
+        wiped = make_wiped_word(registry);
+        if (wiped == 0)
+            return 0;
+    }
+    uint32_t here = ATOMIC_LOAD(wiped, acquire);
+    uint32_t generation = ATOMIC_LOAD(&registry->generation, acquire);
+    if (EMMA_LIKELY(here == generation && here != 0))
+        return here;
+    /* A new generation: the page first, then the registry, which anybody may help along. */
+    if (here == 0) {
+        ATOMIC_STORE(&registry->process_id, emma__plat_process_id(), relaxed);
+        if (ATOMIC_CAS(wiped, &here, generation + 1, acq_rel))
+            here = generation + 1;
+    }
+    ATOMIC_CAS(&registry->generation, &generation, here, acq_rel);
+    return here;
+}
+
+static emma_record *claim(emma_record_block *block, unsigned i, uint64_t from, uint64_t to) {
+    /* Acquire: the contents, as their last owner left them. Pairs with emma__registry_give. */
+    return ATOMIC_CAS(&block->owner[i], &from, to, acq_rel) ? &block->record[i] : 0;
+}
+
+static emma_record *take_unowned(emma_registry *registry, uint64_t me) {
+    emma_record_block *block = ATOMIC_LOAD(&registry->first, acquire);
+    for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
+        for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++) {
+            if (ATOMIC_LOAD(&block->owner[i], relaxed) != 0)
+                continue;
+            emma_record *record = claim(block, i, 0, me);
+            if (record != 0)
+                return record;
+        }
+    }
+    return 0;
+}
+
+/* Look at a few owners, going round from call to call. Returns: the record of one who is gone, or 0. */
+static emma_record *take_abandoned(emma_registry *registry, uint64_t me) {
+    uint32_t process_id = ATOMIC_LOAD(&registry->process_id, relaxed);
+    uint32_t from = ATOMIC_ADD(&registry->judged, JUDGED_AT_ONCE, relaxed);
+    uint32_t index = 0;
+    uint32_t total = 0;
+    emma_record_block *first = ATOMIC_LOAD(&registry->first, acquire);
+    for (emma_record_block *block = first; block != 0; block = ATOMIC_LOAD(&block->next, acquire))
+        total += EMMA_RECORDS_PER_BLOCK;
+    if (total == 0)
+        return 0;
+    from %= total;
+    for (emma_record_block *block = first; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
+        for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++, index++) {
+            if (index < from || index >= from + JUDGED_AT_ONCE)
+                continue;
+            uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
+            if (owner >> 32 != me >> 32 || emma__plat_thread_exists(process_id, (uint32_t)owner))
+                continue;
+            emma_record *record = claim(block, i, owner, me);
+            if (record != 0)
+                return record;
+        }
+    }
+    return 0;
+}
+
+static emma_record *take_new(emma_registry *registry, uint64_t me) {
+    size_t bytes = emma__bits_align_up(sizeof(emma_record_block), emma__plat_page_bytes());
+    uintptr_t address = emma__plat_map(bytes);
+    if (address == 0)
+        return 0;
+    emma_record_block *block = (emma_record_block *)address; // NOLINT(performance-no-int-to-ptr)
+    ATOMIC_STORE(&block->owner[0], me, relaxed);
+    emma_record_block *first = ATOMIC_LOAD(&registry->first, acquire);
+    do {
+        ATOMIC_STORE(&block->next, first, relaxed);
+    } while (!ATOMIC_CAS(&registry->first, &first, block, acq_rel)); /* pairs with the walks' acquire */
+    return &block->record[0];
+}
+
+emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, uint32_t thread_id) {
+    if (ATOMIC_LOAD(&registry->process_id, relaxed) != emma__plat_process_id())
+        return 0;
+    uint64_t me = owner_word(generation, thread_id);
+    ATOMIC_ADD(&registry->threads, 1, relaxed);
+    emma_record *record = take_unowned(registry, me);
+    if (record == 0)
+        record = take_abandoned(registry, me);
+    return record != 0 ? record : take_new(registry, me);
+}
+
+void emma__registry_give(emma_registry *registry, const emma_record *record) {
+    emma_record_block *block = ATOMIC_LOAD(&registry->first, acquire);
+    for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
+        if (record < block->record || record >= block->record + EMMA_RECORDS_PER_BLOCK)
+            continue;
+        ATOMIC_STORE(&block->owner[record - block->record], 0, release); /* pairs with claim */
+        return;
+    }
+}
+
+void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t old_thread_id, uint32_t generation,
+                          uint32_t thread_id) {
+    uint64_t me = owner_word(generation, thread_id);
+    emma_record_block *block = ATOMIC_LOAD(&registry->first, acquire);
+    for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
+        for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++) {
+            uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
+            if (owner == 0 || owner >> 32 == generation)
+                continue;
+            emma_record *record = claim(block, i, owner, me);
+            if (record == 0 || (uint32_t)owner == old_thread_id)
+                continue;
+            emma__magazines_flush(&record->magazines, depot, true);
+            ATOMIC_STORE(&block->owner[i], 0, release);
+        }
+    }
+}
+
+size_t emma__registry_count(const emma_registry *registry, unsigned class) {
+    size_t count = 0;
+    emma_record_block *block = ATOMIC_LOAD(&registry->first, acquire);
+    for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire))
+        for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++)
+            count += emma__magazines_count(&block->record[i].magazines, class);
+    return count;
+}

@@ -1,0 +1,61 @@
+/* registry.h: the thread caches' records: who owns which, and what becomes of those whose owner is gone.
+ *
+ * A record is a cache with an owner word { generation:32 | thread id:32 }; 0: nobody's. Records are made in blocks that
+ * are never unmapped, so that a record may be looked at at any time. A thread takes one at its first slow path and gives
+ * it back, empty, when it ends. Threads that end without a word are found out: who needs a record judges a few owners
+ * (tgkill with signal 0), and takes over, contents included, where the thread is gone. A thread id in use again only
+ * delays that; it never costs a live thread its record.
+ *
+ * fork: one page of the registry is wiped in children (MADV_WIPEONFORK). Who finds it wiped, in a slow path, begins a new
+ * generation. Records of an older generation belong to threads that do not exist in the child, but for the one that
+ * called fork: it (its own thread state carries the older generation) renames its records and empties the others. Where
+ * the kernel cannot wipe pages, the records of vanished threads stay as they are: a bounded leak.
+ *
+ * A process id other than the generation's without a wiped page is a vfork child or its like: it shares the memory but
+ * not the threads, so it neither judges nor takes a record.
+ *
+ * Threads, signals, fork: any; lock-free. Cost of taking a record: O(records), a few system calls. */
+#ifndef EMMA_CACHE_REGISTRY_H
+#define EMMA_CACHE_REGISTRY_H
+
+#include "cache/magazines.h"
+
+enum { EMMA_RECORDS_PER_BLOCK = 56 };
+
+typedef struct emma_record {
+    emma_magazines magazines; /* first: a thread's cache word is the address of its magazines */
+} __attribute__((aligned(64))) emma_record;
+
+typedef struct emma_record_block {
+    _Atomic(struct emma_record_block *) next;
+    _Atomic(uint64_t) owner[EMMA_RECORDS_PER_BLOCK];
+    emma_record record[EMMA_RECORDS_PER_BLOCK];
+} emma_record_block;
+
+typedef struct emma_registry {
+    _Atomic(emma_record_block *) first;
+    _Atomic(_Atomic(uint32_t) *) wiped; /* the word that fork clears in children; 0: not made yet */
+    _Atomic(uint32_t) generation;       /* counts forks; 0: not begun */
+    _Atomic(uint32_t) process_id;       /* of this generation */
+    _Atomic(uint32_t) judged;           /* where judging goes on */
+    _Atomic(uint32_t) threads;          /* records ever taken: 0, 1, or more */
+} emma_registry;
+
+/* The generation, begun anew if this is a child of fork. Returns: 0 iff memory is refused.
+ * Cost: two loads; at the first call and after a fork, system calls. */
+uint32_t emma__registry_generation(emma_registry *registry);
+
+/* A record for the calling thread. Returns: NULL iff none can be had. */
+emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, uint32_t thread_id);
+
+/* Give a record back, after it was emptied. */
+void emma__registry_give(emma_registry *registry, const emma_record *record);
+
+/* The thread that called fork, in the child: keep my records under my new id, empty all others' of older generations. */
+void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t old_thread_id, uint32_t generation,
+                          uint32_t thread_id);
+
+/* How many blocks of a class are in records, owned or not. Exact when their owners are idle. */
+size_t emma__registry_count(const emma_registry *registry, unsigned class);
+
+#endif

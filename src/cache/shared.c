@@ -1,0 +1,108 @@
+/* shared.c: see shared.h. */
+#include "cache/shared.h"
+
+#include "plat/plat.h"
+
+static emma_stripe *make_stripe(emma_shared *shared) {
+    if (ATOMIC_ADD(&shared->made, 1, relaxed) >= EMMA_STRIPES + EMMA_STRIPE_LIVES) {
+        ATOMIC_SUB(&shared->made, 1, relaxed);
+        return 0;
+    }
+    uintptr_t address = emma__plat_map(emma__bits_align_up(sizeof(emma_stripe), emma__plat_page_bytes()));
+    if (address == 0)
+        ATOMIC_SUB(&shared->made, 1, relaxed);
+    return (emma_stripe *)address; // NOLINT(performance-no-int-to-ptr)
+}
+
+/* Put a fresh stripe in the place of this one (0: of none). The loser of a race keeps nothing: its stripe is unmapped. */
+static void replace(emma_shared *shared, unsigned i, emma_stripe *old) {
+    emma_stripe *fresh = make_stripe(shared);
+    if (fresh == 0 || ATOMIC_CAS(&shared->entry[i], &old, fresh, acq_rel)) /* pairs with the acquire in claim */
+        return;
+    emma__plat_unmap((uintptr_t)fresh, emma__bits_align_up(sizeof *fresh, emma__plat_page_bytes()));
+    ATOMIC_SUB(&shared->made, 1, relaxed);
+}
+
+static bool try_claim(emma_stripe *stripe) {
+    /* Acquire: the magazines as the last holder left them. Pairs with the release in unclaim. */
+    return ATOMIC_EXCHANGE(&stripe->claimed, 1, acquire) == 0;
+}
+
+static void unclaim(emma_stripe *stripe) {
+    ATOMIC_STORE(&stripe->claimed, 0, release);
+}
+
+/* Claim one of the stripes, beginning with one that other threads probably do not. Returns: 0 iff all are held. */
+static emma_stripe *claim(emma_shared *shared) {
+    unsigned here;
+    unsigned start = (unsigned)((uintptr_t)&here >> 12); /* threads have different stacks */
+    for (unsigned i = 0; i < EMMA_STRIPES; i++) {
+        unsigned at = (start + i) % EMMA_STRIPES;
+        emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[at], acquire);
+        if (stripe == 0) {
+            replace(shared, at, 0);
+            stripe = ATOMIC_LOAD(&shared->entry[at], acquire);
+        }
+        if (stripe == 0)
+            continue;
+        if (try_claim(stripe)) {
+            ATOMIC_STORE(&stripe->misses, 0, relaxed);
+            return stripe;
+        }
+        if (ATOMIC_ADD(&stripe->misses, 1, relaxed) == EMMA_STRIPE_PATIENCE)
+            replace(shared, at, stripe);
+    }
+    return 0;
+}
+
+/* Without any stripe: a block of a magazine from the depot, the rest of which goes back. */
+static void *alloc_past(emma_depot *depot, unsigned class) {
+    unsigned count = 0;
+    emma_chain chain = emma__depot_get(depot, class, 1, 1, &count);
+    if (count == 0)
+        return 0;
+    void *block = emma__chain_first(chain);
+    chain = emma__chain_rest(chain);
+    emma__chain_unmark(block);
+    if (count > 1)
+        emma__depot_put(depot, class, chain, count - 1);
+    return block;
+}
+
+void *emma__shared_alloc(emma_shared *shared, emma_depot *depot, unsigned class) {
+    emma_stripe *stripe = claim(shared);
+    if (stripe == 0)
+        return alloc_past(depot, class);
+    void *block = emma__magazines_alloc(&stripe->magazines, depot, class);
+    unclaim(stripe);
+    return block;
+}
+
+void emma__shared_free(emma_shared *shared, emma_depot *depot, unsigned class, void *block) {
+    emma_stripe *stripe = claim(shared);
+    if (stripe == 0) {
+        emma__spans_take_home(&depot->spans, class, emma__chain_push(emma__chain_empty(1), block));
+        return;
+    }
+    emma__magazines_free(&stripe->magazines, depot, class, block);
+    unclaim(stripe);
+}
+
+void emma__shared_flush(emma_shared *shared, emma_depot *depot) {
+    for (unsigned i = 0; i < EMMA_STRIPES; i++) {
+        emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[i], acquire);
+        if (stripe == 0 || !try_claim(stripe))
+            continue;
+        emma__magazines_flush(&stripe->magazines, depot, false);
+        unclaim(stripe);
+    }
+}
+
+size_t emma__shared_count(const emma_shared *shared, unsigned class) {
+    size_t count = 0;
+    for (unsigned i = 0; i < EMMA_STRIPES; i++) {
+        const emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[i], acquire);
+        count += stripe != 0 ? emma__magazines_count(&stripe->magazines, class) : 0;
+    }
+    return count;
+}

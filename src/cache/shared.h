@@ -1,0 +1,39 @@
+/* shared.h: caches that any thread may use: a few stripes, each claimed by a try.
+ *
+ * The only cache where there is no thread-local storage, and the refuge of thread caches: of signal handlers that
+ * interrupted an operation, of threads that have ended or could not start. A try that fails goes to the next stripe;
+ * when all fail the stripes are passed by: a block comes straight from the depot or the spans, and goes straight home. So
+ * nobody depends on the holder of a stripe.
+ *
+ * A stripe that is never given back (its holder was stopped for ever, vanished in a fork, or left by longjmp) is replaced
+ * after EMMA_STRIPE_PATIENCE failed tries by a fresh one, at most EMMA_STRIPE_LIVES times; the old one is never taken
+ * from its holder, and who comes back finds its place gone but its stripe sound (law 4). What such a stripe holds is lost.
+ *
+ * Threads, signals, fork: any, lock-free. Cost: two atomic accesses beside the cache's own. */
+#ifndef EMMA_CACHE_SHARED_H
+#define EMMA_CACHE_SHARED_H
+
+#include "cache/magazines.h"
+
+enum { EMMA_STRIPES = 4, EMMA_STRIPE_PATIENCE = 4096, EMMA_STRIPE_LIVES = 64 };
+
+typedef struct emma_stripe {
+    _Atomic(uint32_t) claimed;
+    _Atomic(uint32_t) misses; /* failed tries in a row */
+    emma_magazines magazines;
+} emma_stripe;
+
+typedef struct emma_shared {
+    _Atomic(emma_stripe *) entry[EMMA_STRIPES];
+    _Atomic(uint32_t) made; /* stripes ever made */
+} emma_shared;
+
+void *emma__shared_alloc(emma_shared *shared, emma_depot *depot, unsigned class);
+void emma__shared_free(emma_shared *shared, emma_depot *depot, unsigned class, void *block);
+
+/* Send everything home that is in stripes which can be claimed now. */
+void emma__shared_flush(emma_shared *shared, emma_depot *depot);
+
+size_t emma__shared_count(const emma_shared *shared, unsigned class);
+
+#endif

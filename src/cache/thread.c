@@ -1,0 +1,61 @@
+/* thread.c: the slow path of the thread cache: start, nesting, fork, end; see thread.h. */
+#include "cache/thread.h"
+
+#include "plat/plat.h"
+
+const emma_magazine_pair emma__closed[EMMA_CLASS_COUNT + EMMA_CLOSED_COUNT];
+
+EMMA_STATIC_ASSERT(offsetof(emma_magazines, of) == 0 && offsetof(emma_record, magazines) == 0,
+                   "the cache word is the address of a record");
+
+/* Take a record. The word is TAKEN meanwhile, so handlers do not interfere. */
+static emma_magazines *start(emma_thread *thread, emma_registry *registry, uint32_t generation) {
+    if (thread->records >= EMMA_THREAD_RECORDS)
+        return 0;
+    uint32_t id = emma__plat_thread_id();
+    emma_record *record = emma__registry_take(registry, generation, id);
+    if (record == 0)
+        return 0;
+    thread->records++;
+    thread->generation = generation;
+    thread->id = id;
+    return &record->magazines;
+}
+
+static void notice_fork(emma_thread *thread, emma_registry *registry, emma_depot *depot, uint32_t generation) {
+    uint32_t old_id = thread->id;
+    thread->generation = generation;
+    thread->id = emma__plat_thread_id();
+    emma__registry_sweep(registry, depot, old_id, generation, thread->id);
+}
+
+emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry, emma_depot *depot,
+                                   emma_magazine_pair **cache) {
+    if (EMMA_LIKELY(!emma__thread_is_closed(*cache))) {
+        thread->nested = 0;
+        uint32_t generation = emma__registry_generation(registry);
+        if (EMMA_UNLIKELY(generation != thread->generation && generation != 0))
+            notice_fork(thread, registry, depot, generation);
+        return (emma_magazines *)*cache;
+    }
+    bool lost = *cache == EMMA_CLOSED(EMMA_TAKEN) && ++thread->nested > EMMA_NESTED_MAX;
+    if (*cache != EMMA_CLOSED(EMMA_UNSTARTED) && !lost)
+        return 0;
+    uint32_t generation = emma__registry_generation(registry);
+    emma_magazines *magazines = generation != 0 ? start(thread, registry, generation) : 0;
+    if (lost)
+        thread->nested = 0;
+    if (magazines != 0)
+        *cache = magazines->of;
+    return magazines;
+}
+
+void emma__thread_end(emma_thread *thread, emma_registry *registry, emma_depot *depot) {
+    emma_magazine_pair *cache = emma__thread_take(thread);
+    emma__thread_give(thread, EMMA_CLOSED(EMMA_ENDED));
+    if (emma__thread_is_closed(cache))
+        return;
+    emma_record *record = (emma_record *)(void *)cache;
+    emma__magazines_flush(&record->magazines, depot, true);
+    emma__registry_give(registry, record);
+}

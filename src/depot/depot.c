@@ -1,0 +1,50 @@
+/* depot.c: see depot.h. */
+#include "depot/depot.h"
+
+/* Take a chain from a slot. Returns: 0 iff it is empty. Acquire: pairs with the release in emma__depot_put. */
+static emma_chain take(_Atomic(emma_chain) *slot) {
+    if (ATOMIC_LOAD(slot, relaxed) == 0)
+        return 0;
+    return ATOMIC_EXCHANGE(slot, 0, acquire);
+}
+
+emma_chain emma__depot_get(emma_depot *depot, unsigned class, unsigned capacity, unsigned want, unsigned *count) {
+    for (unsigned i = EMMA_DEPOT_SLOTS; i-- > 0;) {
+        emma_chain chain = take(&depot->shelf[class].slot[i]);
+        if (chain != 0) {
+            *count = emma__chain_packed_count(chain);
+            return emma__chain_unpack(chain);
+        }
+    }
+    return emma__spans_refill(&depot->spans, class, capacity, want, count);
+}
+
+void emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count) {
+    emma_chain packed = emma__chain_pack(chain, count);
+    for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {
+        emma_chain empty = 0;
+        if (ATOMIC_LOAD(&depot->shelf[class].slot[i], relaxed) == 0 &&
+            ATOMIC_CAS(&depot->shelf[class].slot[i], &empty, packed, release)) /* pairs with take */
+            return;
+    }
+    emma__spans_take_home(&depot->spans, class, chain);
+}
+
+void emma__depot_empty(emma_depot *depot) {
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+        for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {
+            emma_chain chain = take(&depot->shelf[class].slot[i]);
+            if (chain != 0)
+                emma__spans_take_home(&depot->spans, class, emma__chain_unpack(chain));
+        }
+    }
+}
+
+size_t emma__depot_count(const emma_depot *depot, unsigned class) {
+    size_t count = 0;
+    for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {
+        emma_chain chain = ATOMIC_LOAD(&depot->shelf[class].slot[i], relaxed);
+        count += chain != 0 ? emma__chain_packed_count(chain) : 0;
+    }
+    return count;
+}

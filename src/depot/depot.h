@@ -1,0 +1,40 @@
+/* depot.h: the exchange of full magazines between caches: per class a shelf of eight slots, each of which holds one chain.
+ *
+ *     put: the first empty slot from the left, by one CAS 0 -> chain            (release)
+ *     get: the first filled slot from the right, by one exchange with 0        (acquire)
+ *
+ * So the depot is roughly last in, first out, which keeps memory warm, and producers and consumers start at opposite ends.
+ * A full shelf sends the chain home to the spans; an empty one is answered from the spans. Nothing in a slot is looked
+ * at before it is in hand, and words move whole: there is no ABA problem (law 1).
+ *
+ * The depot contains the layers below it, as each layer does: a heap is one object without pointers to set up.
+ * Bound: 8 magazines for each class. Threads, signals, fork: any, lock-free; each word is consistent at every instant. */
+#ifndef EMMA_DEPOT_DEPOT_H
+#define EMMA_DEPOT_DEPOT_H
+
+#include "span/span.h"
+
+enum { EMMA_DEPOT_SLOTS = 8 };
+
+typedef struct emma_depot {
+    emma_spans spans;
+    struct {
+        _Alignas(64) _Atomic(emma_chain) slot[EMMA_DEPOT_SLOTS]; /* packed with their counts; 0: empty */
+    } shelf[EMMA_CLASS_COUNT];
+} emma_depot;
+
+/* A chain of free blocks of a class: a magazine from the depot as it was put, or else up to want blocks from the spans,
+ * with room for capacity in all. Returns: an empty chain iff no memory can be had; *count says how many blocks.
+ * Cost: one exchange; or a refill (span.h). */
+emma_chain emma__depot_get(emma_depot *depot, unsigned class, unsigned capacity, unsigned want, unsigned *count);
+
+/* Hand over a chain of count blocks. Cost: one CAS; if the shelf is full, emma__spans_take_home. */
+void emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count);
+
+/* Send everything home. Others may go on putting and getting. */
+void emma__depot_empty(emma_depot *depot);
+
+/* How many blocks of a class are in the depot. Exact when nobody else puts or gets. */
+size_t emma__depot_count(const emma_depot *depot, unsigned class);
+
+#endif

@@ -1,0 +1,100 @@
+/* alloc.c: the slow paths of allocation. Interface in heap.h. */
+#include "base/check.h"
+#include "heap/heap.h"
+
+enum { LARGE_MAX_BYTES = EMMA_RUN_MAX_SLICES * EMMA_SLICE_BYTES };
+
+static void *alloc_small_once(emma_heap *heap, emma_thread *thread, emma_magazine_pair **cache, unsigned class) {
+    emma_magazines *magazines =
+        thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, cache) : 0;
+    return magazines != 0 ? emma__magazines_alloc(magazines, &heap->depot, class)
+                          : emma__shared_alloc(&heap->shared, &heap->depot, class);
+}
+
+static void give(emma_thread *thread, emma_magazine_pair *cache) {
+    if (thread != 0)
+        emma__thread_give(thread, cache);
+}
+
+static void *alloc_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, unsigned class) {
+    void *block = alloc_small_once(heap, thread, &cache, class);
+    give(thread, cache);
+    if (EMMA_LIKELY(block != 0))
+        return block;
+    /* Blocks of other classes may hold all there is. */
+    emma__heap_collect(heap, thread);
+    cache = thread != 0 ? emma__thread_take(thread) : 0;
+    block = alloc_small_once(heap, thread, &cache, class);
+    give(thread, cache);
+    return block;
+}
+
+/* A large or huge block. Returns: its address, or 0; *is_zero tells that it reads as zero. */
+static uintptr_t alloc_large_once(emma_heap *heap, size_t size_bytes, size_t align_bytes, bool *is_zero) {
+    *is_zero = false;
+    if (size_bytes <= LARGE_MAX_BYTES && align_bytes <= EMMA_CHUNK_BYTES) {
+        unsigned align = align_bytes <= EMMA_SLICE_BYTES ? 1 : (unsigned)(align_bytes >> EMMA_SLICE_LOG2);
+        return emma__spans_claim_large(&heap->depot.spans, size_bytes, align);
+    }
+    *is_zero = true;
+    const emma_huge *huge = emma__huge_claim(emma__heap_regions(heap), size_bytes, align_bytes);
+    return huge != 0 ? huge->block : 0;
+}
+
+static uintptr_t alloc_large(emma_heap *heap, size_t size_bytes, size_t align_bytes, bool *is_zero) {
+    if (size_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES || align_bytes > PTRDIFF_MAX / 2 - size_bytes / 2)
+        return 0;
+    uintptr_t address = alloc_large_once(heap, size_bytes, align_bytes, is_zero);
+    if (EMMA_LIKELY(address != 0) || size_bytes > (size_t)1 << (EMMA_ADDRESS_LOG2 - 1))
+        return address;
+    emma__heap_collect(heap, 0);
+    return alloc_large_once(heap, size_bytes, align_bytes, is_zero);
+}
+
+void *emma__heap_alloc(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, size_t size_bytes) {
+    if (EMMA_LIKELY(size_bytes <= EMMA_SMALL_MAX_BYTES))
+        return alloc_small(heap, thread, cache, emma__class_of(size_bytes != 0 ? size_bytes : 1));
+    give(thread, cache);
+    bool is_zero;
+    return (void *)alloc_large(heap, size_bytes, 1, &is_zero); // NOLINT(performance-no-int-to-ptr)
+}
+
+void *emma__heap_alloc_aligned(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, size_t size_bytes,
+                               size_t align_bytes) {
+    unsigned class = EMMA_CLASS_NONE;
+    if (size_bytes <= EMMA_SMALL_MAX_BYTES)
+        class = emma__class_of_aligned(size_bytes, align_bytes);
+    if (class != EMMA_CLASS_NONE)
+        return alloc_small(heap, thread, cache, class);
+    give(thread, cache);
+    bool is_zero;
+    return (void *)alloc_large(heap, size_bytes, align_bytes, &is_zero); // NOLINT(performance-no-int-to-ptr)
+}
+
+void *emma__heap_alloc_zeroed_large(emma_heap *heap, size_t size_bytes) {
+    bool is_zero;
+    uintptr_t address = alloc_large(heap, size_bytes, 1, &is_zero);
+    if (address == 0 || is_zero)
+        return (void *)address; // NOLINT(performance-no-int-to-ptr)
+    const emma_tract *tract = emma__tract_of(address);
+    const emma_span *span = emma__span_at(address);
+    for (unsigned i = 0; i < span->slices; i++) {
+        if (!emma__tract_is_dirty(tract, emma__tract_slice_of(address) + i))
+            continue;
+        size_t offset = (size_t)i << EMMA_SLICE_LOG2;
+        size_t bytes = span->large_bytes - offset < EMMA_SLICE_BYTES ? span->large_bytes - offset : EMMA_SLICE_BYTES;
+        __builtin_memset((void *)(address + offset), 0, bytes); // NOLINT(performance-no-int-to-ptr)
+    }
+    return (void *)address; // NOLINT(performance-no-int-to-ptr)
+}
+
+void emma__heap_collect(emma_heap *heap, emma_thread *thread) {
+    if (thread != 0) {
+        emma_magazine_pair *cache = emma__thread_take(thread);
+        if (!emma__thread_is_closed(cache))
+            emma__magazines_flush((emma_magazines *)(void *)cache, &heap->depot, false);
+        emma__thread_give(thread, cache);
+    }
+    emma__shared_flush(&heap->shared, &heap->depot);
+    emma__depot_empty(&heap->depot);
+}

@@ -1,0 +1,40 @@
+/* find.c: what an address is. Interface in heap.h. */
+#include "heap/heap.h"
+#include "span/word.h"
+
+static const emma_block no_block = {EMMA_BLOCK_NONE, EMMA_CLASS_NONE, 0};
+
+static emma_block find_in_tract(uintptr_t address) {
+    const emma_tract *tract = emma__tract_of(address);
+    unsigned slice = emma__tract_slice_of(address);
+    if (slice < EMMA_TRACT_META_SLICES || slice >= ATOMIC_LOAD(&tract->mapped_slices, acquire))
+        return no_block;
+    const emma_span *record = emma__span_at(address);
+    unsigned class = emma__span_class(record - record->slices_before);
+    if (class == EMMA_CLASS_LARGE)
+        return address % EMMA_SLICE_BYTES == 0 && record->slices_before == 0
+                   ? (emma_block){EMMA_BLOCK_LARGE, EMMA_CLASS_NONE, record->large_bytes}
+                   : no_block;
+    if (!emma__span_is_block(record, address))
+        return no_block;
+    return (emma_block){EMMA_BLOCK_SMALL, class, emma__class_size(class)};
+}
+
+emma_block emma__heap_find(emma_heap *heap, const void *block) {
+    uintptr_t address = (uintptr_t)block;
+    const emma_directory *directory = emma__heap_regions(heap)->directory;
+    switch (emma__directory_get(directory, address)) {
+    case EMMA_GRANULE_NONE:
+        break;
+    case EMMA_GRANULE_TRACT:
+        return find_in_tract(address);
+    case EMMA_GRANULE_HUGE:
+    case EMMA_GRANULE_HUGE_REST: {
+        const emma_huge *huge = emma__huge_find(directory, address);
+        if (huge != 0)
+            return (emma_block){EMMA_BLOCK_HUGE, EMMA_CLASS_NONE, emma__huge_usable(huge)};
+        break;
+    }
+    }
+    return no_block;
+}

@@ -1,0 +1,70 @@
+/* heap.h: the instance. A heap contains its layers one within the other (depot > spans > regions), the records of its
+ * thread caches and its shared caches. Zero, but for the directory, is a valid heap that has not started: the first
+ * operation that needs memory opens a region.
+ *
+ * The functions here are the slow paths. Those that take a thread and a cache word are called with the word taken
+ * (thread.h) and give it back in every case; thread is NULL where there is no thread-local storage, and then the shared
+ * cache is used. Each may be called by any thread, in a signal handler that interrupted any of them, and in a child of
+ * fork. None waits for another thread.
+ *
+ * Where memory is refused they return NULL (false) and nothing is changed or lost. */
+#ifndef EMMA_HEAP_HEAP_H
+#define EMMA_HEAP_HEAP_H
+
+#include "cache/thread.h"
+#include "region/huge.h"
+
+typedef struct emma_heap {
+    emma_depot depot;
+    emma_registry registry;
+    emma_shared shared;
+} emma_heap;
+
+typedef enum emma_block_kind { EMMA_BLOCK_NONE, EMMA_BLOCK_SMALL, EMMA_BLOCK_LARGE, EMMA_BLOCK_HUGE } emma_block_kind;
+
+typedef struct emma_block {
+    emma_block_kind kind;
+    unsigned class;      /* of a small block */
+    size_t usable_bytes; /* from its start on */
+} emma_block;
+
+static inline emma_regions *emma__heap_regions(emma_heap *heap) {
+    return &heap->depot.spans.regions;
+}
+
+/* What an address is to this copy of emma. NONE: not the start of a block that may be live. (That a small block is live
+ * cannot be told from its address; its holder knows.) Any value may be asked for. Cost: a few loads. */
+emma_block emma__heap_find(emma_heap *heap, const void *address);
+
+/* A block of at least size bytes. Returns: NULL iff size is above PTRDIFF_MAX or memory is refused. */
+void *emma__heap_alloc(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, size_t size_bytes);
+
+/* The same at a multiple of align. Requires: align a power of two. */
+void *emma__heap_alloc_aligned(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, size_t size_bytes,
+                               size_t align_bytes);
+
+/* The same, holding zeroes; fresh pages are not touched. Above EMMA_SMALL_MAX_BYTES only; smaller ones are alloc and
+ * memset. */
+void *emma__heap_alloc_zeroed_large(emma_heap *heap, size_t size_bytes);
+
+/* Take back a block, or nothing (NULL). class: what emma__span_class_fast said. Ends the process with a message if block
+ * is not the start of a block, or is free already and that can be seen. */
+void emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, size_t class);
+
+/* Change the usable size of a live block without moving it, to between min and want bytes, want if that can be had.
+ * Returns: false iff min cannot be had in place. Requires: 1 <= min <= want. */
+bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, size_t want_bytes);
+
+/* Move a large block to where size bytes fit by moving its pages. Returns: NULL iff that cannot be done; the block then is
+ * as it was. */
+void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes);
+
+/* Send home what lies in the depot and the shared caches, and in the calling thread's own cache where thread is given.
+ * Others may go on meanwhile. */
+void emma__heap_collect(emma_heap *heap, emma_thread *thread);
+
+/* Whether a small block is in a cache, in the depot or at home, as far as the calling thread can see: an exact no false
+ * alarm, not an exact no. Cost: walks chains; for use after emma__chain_looks_free. */
+bool emma__heap_is_free(emma_heap *heap, const emma_magazines *magazines, unsigned class, const void *block);
+
+#endif

@@ -1,0 +1,57 @@
+/* resize.c: changing the size of a block in place, and moving its pages instead of copying. Interface in heap.h. */
+#include "heap/heap.h"
+
+enum {
+    /* Below this much to copy, copying is faster than moving pages (measured: docs/BENCHMARKS.md). */
+    MOVE_MIN_BYTES = 256 * 1024,
+};
+
+static bool resize_large(emma_heap *heap, uintptr_t address, size_t min_bytes, size_t want_bytes) {
+    emma_spans *spans = &heap->depot.spans;
+    if (min_bytes <= EMMA_SMALL_MAX_BYTES && want_bytes <= EMMA_SMALL_MAX_BYTES)
+        want_bytes = EMMA_SMALL_MAX_BYTES + 1; /* it stays a large block, of the least size */
+    return emma__spans_resize_large(spans, address, want_bytes) ||
+           (min_bytes < want_bytes && emma__spans_resize_large(spans, address, min_bytes));
+}
+
+bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, size_t want_bytes) {
+    if (want_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
+        return false;
+    emma_block found = emma__heap_find(heap, block);
+    uintptr_t address = (uintptr_t)block;
+    switch (found.kind) {
+    case EMMA_BLOCK_SMALL:
+        return min_bytes <= found.usable_bytes;
+    case EMMA_BLOCK_LARGE:
+        return resize_large(heap, address, min_bytes, want_bytes) || min_bytes <= found.usable_bytes;
+    case EMMA_BLOCK_HUGE: {
+        emma_regions *regions = emma__heap_regions(heap);
+        emma_huge *huge = emma__huge_find(regions->directory, address);
+        return emma__huge_resize(regions, huge, want_bytes) ||
+               (min_bytes < want_bytes && emma__huge_resize(regions, huge, min_bytes)) ||
+               min_bytes <= found.usable_bytes;
+    }
+    case EMMA_BLOCK_NONE:
+        break;
+    }
+    return false;
+}
+
+void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes) {
+    emma_block found = emma__heap_find(heap, block);
+    emma_regions *regions = emma__heap_regions(heap);
+    size_t page = emma__regions_page_bytes(regions);
+    size_t moved = found.usable_bytes & ~(page - 1);
+    if (found.kind < EMMA_BLOCK_LARGE || moved < MOVE_MIN_BYTES || moved != found.usable_bytes ||
+        size_bytes <= moved || size_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
+        return 0;
+    uintptr_t address = (uintptr_t)block;
+    const emma_huge *to = emma__huge_adopt(regions, address, moved, size_bytes);
+    if (to == 0)
+        return 0;
+    if (found.kind == EMMA_BLOCK_LARGE)
+        emma__spans_release_large(&heap->depot.spans, address);
+    else
+        emma__huge_release(regions, emma__huge_find(regions->directory, address));
+    return (void *)to->block; // NOLINT(performance-no-int-to-ptr)
+}

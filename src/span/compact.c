@@ -1,0 +1,147 @@
+/* compact.c: pages of a span that hold nothing but free blocks go back to the system, though other blocks of the span
+ * are live: one forgotten block then costs one page and not a whole span. Interface in span.h.
+ *
+ * The lines of such pages become fresh again: their blocks leave the local chain and are carved anew when needed. A line
+ * may go iff every block that overlaps it is free, those too that begin in the line before. */
+#include "base/check.h"
+#include "plat/plat.h"
+#include "span/offer.h"
+#include "span/span.h"
+#include "span/word.h"
+
+enum { BLOCK_WORDS = EMMA_SLICE_BYTES / EMMA_BLOCK_ALIGN / 64 };
+
+struct map {
+    uint64_t free[BLOCK_WORDS > 64 ? BLOCK_WORDS : 64]; /* bit: this block is at home or not carved */
+};
+
+static bool is_free(const struct map *map, unsigned block) {
+    return map->free[block / 64] >> (block % 64) & 1;
+}
+
+/* The blocks that start in a line: [*first, *end). */
+static void blocks_of_line(unsigned class, unsigned line, unsigned *first, unsigned *end) {
+    uint32_t size = emma__class_table[class].size_bytes;
+    unsigned blocks = emma__class_table[class].blocks;
+    *first = (line * EMMA_LINE_BYTES + size - 1) / size;
+    *end = ((line + 1) * EMMA_LINE_BYTES + size - 1) / size;
+    *end = *end < blocks ? *end : blocks;
+}
+
+static void mark_chain(struct map *map, uint16_t chain, uintptr_t start, unsigned class) {
+    while (chain != EMMA_SPAN_NO_BLOCK) {
+        unsigned block = emma__class_index(class, (uint32_t)chain * EMMA_BLOCK_ALIGN);
+        map->free[block / 64] |= UINT64_C(1) << (block % 64);
+        chain = emma__word_next(emma__word_block(start, chain), class);
+    }
+}
+
+static void mark_fresh(struct map *map, uint64_t lines, unsigned class) {
+    for (; lines != 0; lines &= lines - 1) {
+        unsigned first;
+        unsigned end;
+        blocks_of_line(class, emma__bits_lowest(lines), &first, &end);
+        for (unsigned block = first; block < end; block++)
+            map->free[block / 64] |= UINT64_C(1) << (block % 64);
+    }
+}
+
+/* The lines that no live block overlaps. */
+static uint64_t idle_lines(const struct map *map, unsigned class, unsigned lines) {
+    uint32_t size = emma__class_table[class].size_bytes;
+    uint64_t idle = 0;
+    for (unsigned line = 0; line < lines; line++) {
+        unsigned block = line * EMMA_LINE_BYTES / size; /* the first that overlaps the line */
+        unsigned last = ((line + 1) * EMMA_LINE_BYTES - 1) / size;
+        unsigned blocks = emma__class_table[class].blocks;
+        while (block <= last && block < blocks && is_free(map, block))
+            block++;
+        if (block > last || block >= blocks)
+            idle |= UINT64_C(1) << line;
+    }
+    return idle;
+}
+
+/* Keep only lines that make up whole pages of the system. */
+static uint64_t whole_pages(uint64_t lines, size_t page_bytes) {
+    unsigned per_page = (unsigned)(page_bytes >> EMMA_LINE_LOG2);
+    uint64_t whole = 0;
+    for (unsigned line = 0; per_page <= 64 && line < 64; line += per_page) {
+        uint64_t mask = (per_page < 64 ? (UINT64_C(1) << per_page) - 1 : ~UINT64_C(0)) << line;
+        if ((lines & mask) == mask)
+            whole |= mask;
+    }
+    return whole;
+}
+
+/* Link the free blocks that do not start in a fresh line, lowest address first. */
+static void rebuild_local(emma_span *span, uintptr_t start, unsigned class, const struct map *map, unsigned lines) {
+    uint32_t size = emma__class_table[class].size_bytes;
+    uint16_t next = EMMA_SPAN_NO_BLOCK;
+    for (unsigned line = lines; line-- > 0;) {
+        if ((span->fresh_lines >> line & 1) != 0)
+            continue;
+        unsigned first;
+        unsigned end;
+        blocks_of_line(class, line, &first, &end);
+        for (unsigned block = end; block-- > first;) {
+            if (!is_free(map, block))
+                continue;
+            uint16_t offset = emma__word_of_offset((uintptr_t)block * size);
+            *(uint64_t *)emma__word_block(start, offset) = emma__word_link(next);
+            next = offset;
+        }
+    }
+    span->local = next;
+}
+
+static size_t purge_lines(uintptr_t start, uint64_t lines) {
+    size_t purged = 0;
+    while (lines != 0) {
+        unsigned from = emma__bits_lowest(lines);
+        uint64_t rest = ~(lines >> from);
+        unsigned length = rest != 0 ? emma__bits_lowest(rest) : 64;
+        size_t bytes = (size_t)length << EMMA_LINE_LOG2;
+        if (emma__plat_purge(start + ((uintptr_t)from << EMMA_LINE_LOG2), bytes))
+            purged += bytes;
+        lines &= length < 64 ? ~(((UINT64_C(1) << length) - 1) << from) : 0;
+    }
+    return purged;
+}
+
+/* The owner of a span gives back its idle pages. */
+static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class) {
+    unsigned lines = ((emma__class_table[class].blocks - 1u) * emma__class_table[class].size_bytes >> EMMA_LINE_LOG2) + 1;
+    struct map map = {{0}};
+    uint16_t came_home = emma__span_take_head(span);
+    mark_chain(&map, came_home, start, class);
+    mark_chain(&map, span->local, start, class);
+    mark_fresh(&map, span->fresh_lines, class);
+    uint64_t idle = whole_pages(idle_lines(&map, class, lines), emma__regions_page_bytes(&spans->regions));
+    uint64_t newly = idle & ~span->fresh_lines;
+    if (newly == 0 && came_home == EMMA_SPAN_NO_BLOCK)
+        return 0;
+    span->fresh_lines |= newly;
+    rebuild_local(span, start, class, &map, lines);
+    return purge_lines(start, newly);
+}
+
+size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice) {
+    emma_span *span = &emma__span_table_of(tract)->record[slice];
+    emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&span->word, relaxed));
+    if (word.class == EMMA_CLASS_NONE || word.class >= EMMA_CLASS_COUNT)
+        return 0;
+    size_t at_home_bytes = (emma__class_table[word.class].blocks - (size_t)word.out) * emma__class_size(word.class);
+    if (at_home_bytes < EMMA_LINE_BYTES || !emma__offer_claim_span(tract, word.class, slice))
+        return 0;
+    uintptr_t start = emma__tract_address(tract, slice);
+    size_t purged = compact(spans, span, start, word.class);
+    emma__span_disown(spans, span, start, 0);
+    return purged;
+}
+
+void emma__spans_repair(emma_tract *tract, unsigned slice) {
+    emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&emma__span_table_of(tract)->record[slice].word, acquire));
+    if (word.state == EMMA_SPAN_OFFERED)
+        emma__offer_set(tract, word.class, slice);
+}

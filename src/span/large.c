@@ -1,0 +1,56 @@
+/* large.c: large blocks: runs of slices with one holder. The record of the first slice says that the run is live; no
+ * class byte is ever set for it, so a free of it leaves the fast path by itself. Interface in span.h. */
+#include "base/check.h"
+#include "span/span.h"
+#include "span/word.h"
+
+static const emma_span_word large_word = {EMMA_SPAN_NO_BLOCK, 0, EMMA_CLASS_LARGE, EMMA_SPAN_OWNED};
+
+static unsigned slices_of(size_t size_bytes) {
+    return (unsigned)emma__bits_div_up(size_bytes, EMMA_SLICE_BYTES);
+}
+
+/* What the holder may use: whole lines. The rest of the last slice is never touched, so it costs nothing. */
+static size_t usable_of(size_t size_bytes) {
+    return emma__bits_align_up(size_bytes, EMMA_LINE_BYTES);
+}
+
+uintptr_t emma__spans_claim_large(emma_spans *spans, size_t size_bytes, unsigned align) {
+    unsigned slices = slices_of(size_bytes);
+    uintptr_t address = emma__regions_claim(&spans->regions, slices, align);
+    if (address == 0)
+        return 0;
+    emma_span *span = emma__span_at(address);
+    span->slices = slices;
+    span->large_bytes = usable_of(size_bytes);
+    ATOMIC_STORE(&span->word, emma__word_pack(large_word), release);
+    return address;
+}
+
+bool emma__spans_release_large(emma_spans *spans, uintptr_t address) {
+    if (address % EMMA_SLICE_BYTES != 0 || emma__tract_slice_of(address) == EMMA_NO_SLICE)
+        return false;
+    emma_span *span = emma__span_at(address);
+    unsigned slices = span->slices;
+    uint64_t live = emma__word_pack(large_word);
+    if (!ATOMIC_CAS(&span->word, &live, 0, acq_rel)) /* of two frees of one block, one fails */
+        return false;
+    emma__regions_release(&spans->regions, address, slices, true);
+    return true;
+}
+
+bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_bytes) {
+    emma_span *span = emma__span_at(address);
+    unsigned before = span->slices;
+    unsigned after = slices_of(size_bytes);
+    uintptr_t end = address + ((uintptr_t)before << EMMA_SLICE_LOG2);
+    if (after > EMMA_RUN_MAX_SLICES)
+        return false;
+    if (after > before && !emma__regions_claim_at(&spans->regions, end, after - before))
+        return false;
+    span->slices = after;
+    span->large_bytes = usable_of(size_bytes);
+    if (after < before) /* the length first, then the tail */
+        emma__regions_release(&spans->regions, address + ((uintptr_t)after << EMMA_SLICE_LOG2), before - after, true);
+    return true;
+}

@@ -1,0 +1,243 @@
+/* span.c: refills take blocks from spans, and blocks come home; see span.h for the word and its states. */
+#include "span/span.h"
+
+#include "base/check.h"
+#include "span/offer.h"
+#include "span/word.h"
+
+enum { REFILL_SPANS_MAX = 4 };
+
+uint16_t emma__word_next(const void *block, unsigned class) {
+    uint64_t link = *(const uint64_t *)block;
+    uint16_t next = (uint16_t)(link >> 16);
+    bool sound = link == emma__word_link(next);
+    if (sound && next != EMMA_SPAN_NO_BLOCK) {
+        uint32_t offset = (uint32_t)next * EMMA_BLOCK_ALIGN;
+        unsigned index = emma__class_index(class, offset);
+        sound = index < emma__class_table[class].blocks && index * emma__class_size(class) == offset;
+    }
+    CHECK(sound, "a free block was written to", block);
+    return next;
+}
+
+/* A span that no longer belongs to a class: its slices go back. Requires: the caller owns it and every block is home. */
+static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
+    unsigned slices = span->slices;
+    uint8_t *classes = emma__region_classes(emma__tract_of(start)->region->base);
+    size_t first = (start - emma__tract_of(start)->region->base) >> EMMA_SLICE_LOG2;
+    for (unsigned i = 0; i < slices; i++) {
+        classes[first + i] = EMMA_CLASS_NONE;
+        span[i].slices_before = 0;
+    }
+    ATOMIC_STORE(&span->word, 0, release);
+    emma__regions_release(&spans->regions, start, slices, true);
+}
+
+void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsigned count) {
+    uint64_t packed = ATOMIC_LOAD(&span->word, relaxed);
+    emma_span_word word;
+    do {
+        word = emma__word_unpack(packed);
+        word.out = (uint16_t)(word.out + count);
+        if (word.out == 0)
+            break;
+        bool has_more = word.head != EMMA_SPAN_NO_BLOCK || span->local != EMMA_SPAN_NO_BLOCK || span->fresh_lines != 0;
+        word.state = has_more ? EMMA_SPAN_OFFERED : EMMA_SPAN_IDLE;
+    } while (!ATOMIC_CAS(&span->word, &packed, emma__word_pack(word), seq_cst));
+    if (word.out == 0)
+        retire(spans, span, start);
+    else if (word.state == EMMA_SPAN_OFFERED)
+        emma__offer_set(emma__tract_of(start), word.class, emma__tract_slice_of(start));
+}
+
+/* A new span, owned by the caller, nothing carved. Returns: 0 iff no memory can be had. */
+static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) {
+    const emma_class_info *info = &emma__class_table[class];
+    uintptr_t address = emma__regions_claim(&spans->regions, info->slices, 1);
+    if (address == 0)
+        return 0;
+    emma_span *span = emma__span_at(address);
+    uint8_t *classes = emma__region_classes(emma__tract_of(address)->region->base);
+    size_t first = (address - emma__tract_of(address)->region->base) >> EMMA_SLICE_LOG2;
+    for (unsigned i = 0; i < info->slices; i++) {
+        span[i].slices_before = (uint8_t)i;
+        classes[first + i] = (uint8_t) class;
+    }
+    unsigned lines = ((info->blocks - 1u) * info->size_bytes >> EMMA_LINE_LOG2) + 1;
+    span->fresh_lines = lines < 64 ? (UINT64_C(1) << lines) - 1 : ~UINT64_C(0);
+    span->local = EMMA_SPAN_NO_BLOCK;
+    span->slices = info->slices;
+    emma_span_word word = {EMMA_SPAN_NO_BLOCK, 0, (uint8_t) class, EMMA_SPAN_OWNED};
+    ATOMIC_STORE(&span->word, emma__word_pack(word), release);
+    *start = address;
+    return span;
+}
+
+/* Make blocks of the lowest line that has none yet: all that start in it. The first want of them go to the chain, lowest
+ * address first, the others become the local chain. Returns: how many went to the chain (0: no block starts there). */
+static unsigned carve(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
+    unsigned line = emma__bits_lowest(span->fresh_lines);
+    uint32_t size = emma__class_table[class].size_bytes;
+    unsigned first = (line * EMMA_LINE_BYTES + size - 1) / size;
+    unsigned end = ((line + 1) * EMMA_LINE_BYTES + size - 1) / size;
+    end = end < emma__class_table[class].blocks ? end : emma__class_table[class].blocks;
+    span->fresh_lines &= span->fresh_lines - 1;
+    if (first >= end)
+        return 0;
+    unsigned count = end - first < want ? end - first : want;
+    uint16_t next = EMMA_SPAN_NO_BLOCK;
+    for (unsigned i = end; i-- > first + count;) {
+        uintptr_t offset = (uintptr_t)i * size;
+        *(uint64_t *)(start + offset) = emma__word_link(next); // NOLINT(performance-no-int-to-ptr)
+        next = emma__word_of_offset(offset);
+    }
+    span->local = next;
+    for (unsigned i = first + count; i-- > first;)
+        *chain = emma__chain_push(*chain, (void *)(start + (uintptr_t)i * size)); // NOLINT(performance-no-int-to-ptr)
+    return count;
+}
+
+static unsigned take_local(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
+    unsigned count = 0;
+    uint16_t local = span->local;
+    while (count < want && local != EMMA_SPAN_NO_BLOCK) {
+        void *block = emma__word_block(start, local);
+        local = emma__word_next(block, class);
+        *chain = emma__chain_push(*chain, block);
+        count++;
+    }
+    span->local = local;
+    return count;
+}
+
+uint16_t emma__span_take_head(emma_span *span) {
+    uint64_t packed = ATOMIC_LOAD(&span->word, relaxed);
+    emma_span_word word;
+    uint16_t head;
+    do {
+        word = emma__word_unpack(packed);
+        head = word.head;
+        if (head == EMMA_SPAN_NO_BLOCK)
+            break;
+        word.head = EMMA_SPAN_NO_BLOCK;
+    } while (!ATOMIC_CAS(&span->word, &packed, emma__word_pack(word), acq_rel)); /* pairs with push: links */
+    return head;
+}
+
+/* Take blocks from an owned span: those at home first; a fresh line only if there are none. */
+static unsigned take(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
+    unsigned count = take_local(span, start, class, chain, want);
+    if (count < want) {
+        span->local = emma__span_take_head(span);
+        count += take_local(span, start, class, chain, want - count);
+    }
+    while (count == 0 && span->fresh_lines != 0)
+        count = carve(span, start, class, chain, want);
+    return count;
+}
+
+emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capacity, unsigned want, unsigned *count) {
+    emma_chain chain = emma__chain_empty(capacity);
+    unsigned total = 0;
+    for (unsigned i = 0; i < REFILL_SPANS_MAX && total * 2 < want; i++) {
+        uintptr_t start = 0;
+        emma_span *span = emma__offer_claim(spans, class, &start);
+        if (span == 0 && total == 0)
+            span = new_span(spans, class, &start);
+        if (span == 0)
+            break;
+        unsigned taken = take(span, start, class, &chain, want - total);
+        emma__span_disown(spans, span, start, taken);
+        total += taken;
+    }
+    *count = total;
+    return chain;
+}
+
+/* Neighbours of a chain that belong to the same span, linked and ready to come home together. */
+struct group {
+    emma_span *span;
+    uintptr_t start;
+    void *last;     /* its link is written when the head is known */
+    uint16_t first; /* offset / 16 */
+    uint16_t count;
+};
+
+static void push(emma_spans *spans, const struct group *group, unsigned class) {
+    emma_span *span = group->span;
+    uint64_t packed = ATOMIC_LOAD(&span->word, relaxed);
+    emma_span_word before;
+    emma_span_word word;
+    do {
+        before = word = emma__word_unpack(packed);
+        CHECK(word.class == class && word.out >= group->count, "double free", group->last);
+        *(uint64_t *)group->last = emma__word_link(word.head);
+        word.head = group->first;
+        word.out = (uint16_t)(word.out - group->count);
+        if (word.state != EMMA_SPAN_OWNED)
+            word.state = word.out == 0 ? EMMA_SPAN_OWNED : EMMA_SPAN_OFFERED;
+        /* Release: the links, and the program's last use of the blocks. Sequentially consistent: offer bits, span.h. */
+    } while (!ATOMIC_CAS(&span->word, &packed, emma__word_pack(word), seq_cst));
+
+    emma_tract *tract = emma__tract_of(group->start);
+    unsigned slice = emma__tract_slice_of(group->start);
+    if (before.state == EMMA_SPAN_OWNED)
+        return;
+    if (word.out == 0) {
+        if (before.state == EMMA_SPAN_OFFERED)
+            emma__offer_clear(tract, class, slice);
+        retire(spans, span, group->start);
+    } else {
+        emma__offer_set(tract, class, slice); /* also where it was offered: the setter of then may have stopped */
+    }
+}
+
+bool emma__span_is_block(const emma_span *record, uintptr_t address) {
+    const emma_span *span = record - record->slices_before;
+    emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&span->word, relaxed));
+    if (word.class == EMMA_CLASS_NONE || word.class >= EMMA_CLASS_COUNT)
+        return false;
+    uintptr_t start = (address & ~((uintptr_t)EMMA_SLICE_BYTES - 1)) -
+                      ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
+    uint32_t offset = (uint32_t)(address - start);
+    unsigned index = emma__class_index(word.class, offset);
+    return index < emma__class_table[word.class].blocks && index * emma__class_size(word.class) == offset;
+}
+
+void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) {
+    struct group group = {0, 0, 0, 0, 0};
+    while (!emma__chain_is_empty(chain)) {
+        void *block = emma__chain_first(chain);
+        uintptr_t address = (uintptr_t)block;
+        chain = emma__chain_rest(chain);
+        emma_span *record = emma__span_at(address);
+        CHECK(emma__span_is_block(record, address), "free of what is not the start of a block", address);
+        emma_span *span = record - record->slices_before;
+        if (span != group.span) {
+            if (group.span != 0)
+                push(spans, &group, class);
+            uintptr_t slice = address & ~((uintptr_t)EMMA_SLICE_BYTES - 1);
+            group.span = span;
+            group.start = slice - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
+            group.last = block;
+            group.count = 0;
+        } else {
+            *(uint64_t *)block = emma__word_link(group.first);
+        }
+        group.first = emma__word_of_offset(address - group.start);
+        group.count++;
+    }
+    if (group.span != 0)
+        push(spans, &group, class);
+}
+
+bool emma__span_valid(const emma_span *span) {
+    emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&span->word, acquire));
+    if (word.class == EMMA_CLASS_NONE)
+        return word.out == 0;
+    if (word.class == EMMA_CLASS_LARGE)
+        return span->slices >= 1 && span->slices <= EMMA_RUN_MAX_SLICES;
+    return word.class < EMMA_CLASS_COUNT && word.out <= emma__class_table[word.class].blocks &&
+           span->slices == emma__class_table[word.class].slices && word.state <= EMMA_SPAN_OWNED &&
+           (word.state != EMMA_SPAN_IDLE || word.head == EMMA_SPAN_NO_BLOCK);
+}

@@ -1,0 +1,133 @@
+/* span.h: a span is a few slices that hold blocks of one class. Its record lies apart, in its tract's first slice.
+ *
+ *     the record's word:  | head:16 | out:16 | class:8 | state:8 | 16 unused |       changed only by CAS
+ *
+ *       head    first block of the chain of blocks that came home, as offset / 16 in the span; EMMA_SPAN_NO_BLOCK: none
+ *       out     blocks that are not at home: in caches, in the depot, in the program's hands
+ *       class   EMMA_CLASS_NONE: not a span; EMMA_CLASS_LARGE: a large run
+ *
+ *     state   | event                            | becomes, and then
+ *     --------+----------------------------------+----------------------------------------------------------
+ *     IDLE    | blocks come home                 | OFFERED; set the offer bit
+ *     OFFERED | a refill finds the bit           | OWNED; take the bit away
+ *     OFFERED | blocks come home                 | OFFERED; set the bit if it is not (its setter may have stopped)
+ *     any but OWNED | the last block comes home  | OWNED by the one who brought it; take the bit away; retire
+ *     OWNED   | blocks come home                 | OWNED: only head and out change
+ *     OWNED   | the owner is done                | OFFERED if blocks are left, else IDLE; out = 0: retire
+ *
+ * The owner alone uses the rest of the record: the local chain, from which refills take, and the lines that are not
+ * carved yet. At home are: the chain at head, the local chain, the uncarved blocks. Always:
+ *     out + chain at head + local chain + uncarved + in the owner's hand = blocks of the span.
+ *
+ * Offer bits (one for each slice, for each class) only lead to a span; its word decides. A bit may be set late, by a
+ * pusher that stopped: then a searcher finds a word that does not fit, takes the bit away and looks again. Setting a bit
+ * comes after the change of the word, looking at the word comes after taking the bit away, all sequentially consistent:
+ * no offer is lost. Above the bits of a group of 64 slices are one bit for each group of a tract and one for each tract.
+ *
+ * Who stops as an owner for ever keeps that one span from being offered; its blocks still come home. Who stops between
+ * taking blocks and using them loses those blocks. Nobody waits for anybody.
+ *
+ * ABA: a push looks at head only to link to it, and everything a CAS means is in the word; only the owner unlinks, all of
+ * head at once. */
+#ifndef EMMA_SPAN_SPAN_H
+#define EMMA_SPAN_SPAN_H
+
+#include "base/chain.h"
+#include "region/region.h"
+#include "span/class.h"
+
+enum {
+    EMMA_SPAN_NO_BLOCK = 0xFFFF,
+    EMMA_SPAN_GROUP_SLICES = 64,
+    EMMA_SPAN_GROUPS = (EMMA_TRACT_SLICES + EMMA_SPAN_GROUP_SLICES - 1) / EMMA_SPAN_GROUP_SLICES,
+    EMMA_SPAN_MAX_BYTES = EMMA_SMALL_MAX_BYTES * EMMA_SPAN_BLOCKS_MIN,
+};
+
+typedef struct emma_span {
+    _Atomic(uint64_t) word;
+    uint64_t fresh_lines;  /* bit i: no block that starts in line i is carved; the owner's */
+    size_t large_bytes;    /* of a large run: how many bytes its holder may use */
+    uint16_t local;        /* the owner's chain, as offset / 16 */
+    uint8_t slices_before; /* how many slices of the same span come before this one */
+    uint8_t unused;
+    uint32_t slices; /* length of the span or large run, in its first slice's record */
+} emma_span;
+
+EMMA_STATIC_ASSERT(sizeof(emma_span) == 32, "two records in a cache line");
+EMMA_STATIC_ASSERT(EMMA_SPAN_MAX_BYTES / EMMA_LINE_BYTES <= 64, "a bit for each line of a span");
+
+/* What the span layer keeps in the first slice of a tract, behind the tract's own header. */
+typedef struct emma_span_table {
+    _Atomic(uint64_t) offered_groups[EMMA_CLASS_COUNT];            /* bit: a group of 64 slices */
+    _Atomic(uint64_t) offered[EMMA_SPAN_GROUPS][EMMA_CLASS_COUNT]; /* bit: a slice of the group */
+    _Alignas(64) emma_span record[EMMA_TRACT_SLICES];
+} emma_span_table;
+
+/* What the span layer keeps in the header of a region, behind the region's own part: bit: a tract. */
+typedef struct emma_span_index {
+    _Atomic(uint64_t) offered_tracts[EMMA_REGION_SLOT_WORDS][EMMA_CLASS_COUNT];
+} emma_span_index;
+
+EMMA_STATIC_ASSERT(EMMA_TRACT_HEADER_BYTES + sizeof(emma_span_table) <= EMMA_SLICE_BYTES, "fits the first slice");
+EMMA_STATIC_ASSERT(EMMA_REGION_OWN_BYTES + sizeof(emma_span_index) <= EMMA_REGION_HEADER_BYTES, "fits the header");
+
+typedef struct emma_spans {
+    emma_regions regions;
+} emma_spans;
+
+static inline emma_span_table *emma__span_table_of(const emma_tract *tract) {
+    return (emma_span_table *)((uintptr_t)tract + EMMA_TRACT_HEADER_BYTES); // NOLINT(performance-no-int-to-ptr)
+}
+
+/* The record of the slice that holds an address. Requires: the address lies in a tract. */
+static inline emma_span *emma__span_at(uintptr_t address) {
+    return &emma__span_table_of(emma__tract_of(address))->record[emma__tract_slice_of(address)];
+}
+
+static inline unsigned emma__span_class(const emma_span *span) {
+    return (uint8_t)(ATOMIC_LOAD(&span->word, relaxed) >> 32);
+}
+
+/* The class of a block in the first region; EMMA_CLASS_NONE for any other address. This is on the path of every free.
+ * slices is loaded before base: who sees slices sees the base (open_region in window.c). */
+static EMMA_ALWAYS_INLINE size_t emma__span_class_fast(const emma_regions *regions, uintptr_t address) {
+    size_t slices = ATOMIC_LOAD(&regions->slices, acquire);
+    uintptr_t base = regions->base;
+    size_t slice = (address - base) >> EMMA_SLICE_LOG2;
+    if (EMMA_UNLIKELY(slice >= slices))
+        return EMMA_CLASS_NONE;
+    return emma__region_classes(base)[slice];
+}
+
+/* Take up to want free blocks of a class, as a chain with room for capacity blocks in all; a page's worth at most where
+ * they are carved afresh. Returns: an empty chain iff no memory can be had; *count says how many.
+ * Requires: 1 <= want <= capacity <= EMMA_CHAIN_ROOM_MAX. Cost: a few CAS and one step for each block. */
+emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capacity, unsigned want, unsigned *count);
+
+/* Bring every block of a chain home. Ends the process with a message if a block does not belong there.
+ * Cost: one CAS for each run of neighbours from one span. */
+void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain);
+
+/* Claim a large run and give it to the caller. Returns: its address, or 0. align in slices, as emma__regions_claim. */
+uintptr_t emma__spans_claim_large(emma_spans *spans, size_t size_bytes, unsigned align);
+
+/* Give a large run back. Returns: false iff address is not the start of a live one. */
+bool emma__spans_release_large(emma_spans *spans, uintptr_t address);
+
+/* Change the usable size of a live large run in place. Returns: false iff what follows is not free. */
+bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_bytes);
+
+/* Whether address may be the start of a live block of this class, as far as the span's record tells. */
+bool emma__span_is_block(const emma_span *record, uintptr_t address);
+
+/* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract.
+ * Returns: bytes purged. Cost: claims the span if it is offered; a step for each free block; a system call for each run
+ * of pages. */
+size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice);
+
+/* Set again an offer bit whose setter stopped; purging calls it for every slice. */
+void emma__spans_repair(emma_tract *tract, unsigned slice);
+
+bool emma__span_valid(const emma_span *span);
+
+#endif

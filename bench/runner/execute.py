@@ -36,6 +36,7 @@ class Process:
     def __init__(self, measure, job, library, extra_environment, output):
         read_end, write_end = os.pipe()
         environment = {**os.environ, **job.environment, **extra_environment}
+        environment.pop("LD_PRELOAD", None)
         self.launcher = subprocess.Popen(
             [measure, str(write_end), library, *job.command], env=environment, cwd=job.directory, stdout=output,
             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, pass_fds=[write_end], start_new_session=True)
@@ -84,10 +85,10 @@ def run(measure, job, library):
         process = Process(measure, job, library, {}, output)
         try:
             load_wall = load_server(process, job) if job.load else None
-        except Failed:
+            figures = process.end()
+        except BaseException:  # an interrupt, too, must not leave it running
             process.kill()
             raise
-        figures = process.end()
         output.seek(0)
         text = output.read()
     status = figures.pop("status")
@@ -96,6 +97,8 @@ def run(measure, job, library):
         raise Failed(f"exit status {status} {' '.join(tail)}".strip())
     if load_wall is not None:
         figures["wall"] = load_wall
+    if job.clock == "work":
+        figures["work"] = float(text.split(b"work seconds=")[1].split()[0])
     if job.same_output:
         figures["output"] = hashlib.sha256(text).hexdigest()[:16]
     return figures

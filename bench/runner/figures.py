@@ -17,7 +17,7 @@ class Metric:
 
 
 def run_time(row, run):
-    return run["user"] + run["sys"] if row["clock"] == "cpu" else run["wall"]
+    return run["user"] + run["sys"] if row["clock"] == "cpu" else run[row["clock"]]
 
 
 def over_runs(pick, of):

@@ -1,5 +1,5 @@
 """Results as readable tables, on the terminal or in Markdown."""
-from . import figures
+from . import figures, goals
 
 
 def number(value):
@@ -57,8 +57,9 @@ def idle_notes(result):
 
 
 def notes(result):
-    """Failures, and who keeps more than the limit when idle; lists of (title, lines)."""
-    every = [("Failed", failures(result)), ("Idle, more than live + 10 % + 16 MiB kept", idle_notes(result))]
+    """Failures, who keeps more than the limit when idle, emma's goals; lists of (title, lines)."""
+    every = [("Failed", failures(result)), ("Idle, more than live + 10 % + 16 MiB kept", idle_notes(result)),
+             ("Goals", goals.check(result))]
     return [(title, lines) for title, lines in every if lines]
 
 

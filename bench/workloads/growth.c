@@ -28,6 +28,7 @@ int main(int argc, char **argv) {
         blocks[i] = heap ? malloc(size) : array + i * size;
         work_stamp(blocks[i], size);
     }
+    double begin = work_now();
     for (size_t step = 0; step < steps; step++) {
         size_t i = work_below(&random, count);
         work_unstamp(blocks[i], size);
@@ -37,5 +38,7 @@ int main(int argc, char **argv) {
         }
         work_stamp(blocks[i], size);
     }
+    printf("work seconds=%.6f\n", work_now() - begin);
+    fflush(stdout);
     return work_end(live);
 }

@@ -161,6 +161,12 @@ static inline void work_threads(size_t count, work_body *body, void *shared) {
         pthread_join(threads[i].handle, NULL);
 }
 
+static inline double work_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 static inline void work_sleep(double seconds) {
     struct timespec left = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
     while (nanosleep(&left, &left) != 0) {

@@ -8,7 +8,8 @@ EMMA_MALLOC_SO ?= build/libemma-malloc.so
 BENCH_BUILD    := build/bench
 BENCH_CC       ?= $(CC)
 BENCH_FLAGS    := -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
-                  -Wmissing-prototypes -Werror -fno-builtin -pthread
+                  -Wmissing-prototypes -Werror $(addprefix -fno-builtin-,malloc free calloc realloc posix_memalign) \
+                  -pthread
 
 BENCH_WORKLOADS := $(patsubst bench/workloads/%.c,$(BENCH_BUILD)/%,$(wildcard bench/workloads/*.c))
 BENCH_PROGRAMS  := $(BENCH_WORKLOADS) $(BENCH_BUILD)/measure $(BENCH_BUILD)/strokes

@@ -205,7 +205,7 @@ typedef struct emma_buddy_gap {
 } emma_buddy_gap;
 
 typedef struct emma_buddy_gaps {
-    const emma_buddy_gap *gaps;
+    const emma_buddy_gap *list;
     size_t count; /* 0 for none */
 } emma_buddy_gaps;
 
@@ -267,9 +267,9 @@ emma_bare_error emma_buddy_add_region(emma_buddy *buddy, void *begin, size_t siz
 /* Give the memory back to its backing, if it has one; the structure becomes empty. */
 void emma_buddy_release(emma_buddy *buddy);
 
-/* Take the buddy apart: the memory becomes the caller's, even when it came from a backing; the structure becomes empty.
- * The parts fit emma_buddy_init again. */
-emma_buddy_parts emma_buddy_into_raw_parts(emma_buddy *buddy);
+/* Take the buddy apart into *parts: the memory becomes the caller's, even when it came from a backing; the structure
+ * becomes empty. The parts fit emma_buddy_init again. All zero but the config iff buddy was empty. */
+void emma_buddy_into_raw_parts(emma_buddy *buddy, emma_buddy_parts *parts);
 
 /* Returns: a block of the least power of two that holds size and alignment, aligned to its size: of the smallest free
  * ones that will do, the lowest. NULL iff the size is 0 or more than block_bytes, the alignment is no power of two or
@@ -307,8 +307,8 @@ typedef struct emma_fit_pool emma_fit_pool;
 
 typedef struct emma_fit {
     emma_fit_pool *pools;
-    uintptr_t low_address; /* of all pools there ever were: what is outside is foreign */
-    uintptr_t high_address;
+    uintptr_t low_address;  /* where the lowest block could be, of all pools there ever were */
+    uintptr_t high_address; /* and the end of the highest: what is outside is foreign */
     size_t capacity_bytes;
     size_t used_bytes;
     size_t peak_used_bytes;
@@ -316,7 +316,8 @@ typedef struct emma_fit {
     uint32_t rows; /* bit r: row r has a list that is not empty */
     uint16_t columns[EMMA_FIT_ROWS];
     emma_fit_block *lists[EMMA_FIT_ROWS][EMMA_FIT_COLUMNS];
-    emma_fit_pool *owned; /* from the backing */
+    emma_fit_pool *owned; /* in memory from the backing */
+    void *memory;         /* that memory, and its layout */
     emma_layout layout;
     emma_backing backing;
 } emma_fit;
@@ -324,17 +325,17 @@ typedef struct emma_fit {
 /* Start without memory: every allocation fails until add_pool. Cost: clears the structure. */
 void emma_fit_init(emma_fit *fit);
 
-/* Start with one pool of size_bytes from backing. Errors: INVALID_CONFIG as add_pool; ALLOC_FAILED iff the
- * backing has nothing for size_bytes aligned to a pointer. */
+/* Start with one pool of size_bytes from backing, aligned to the granule. Errors: INVALID_CONFIG as add_pool;
+ * ALLOC_FAILED iff the backing has nothing for that. */
 emma_bare_error emma_fit_init_in(emma_fit *fit, size_t size_bytes, const emma_backing *backing);
 
 /* Forget every pool, live blocks or not, and give the one from the backing back; the structure becomes empty. */
 void emma_fit_release(emma_fit *fit);
 
 /* Manage size_bytes at memory as well, of any alignment. *pool names it for remove_pool; pool may be NULL.
- * Errors: INVALID_LOCATION iff memory is NULL, leaves the address space or overlaps another pool; INVALID_CONFIG iff
- * the pool is too small for one block (10 words and the alignment are enough) or holds more than the largest block, a
- * quarter of 2^40 bytes (2^30 where words have 32 bits). Cost: O(pools). */
+ * Errors: INVALID_LOCATION iff memory is NULL, leaves the address space or overlaps another pool; INVALID_CONFIG iff it
+ * is too small for one block (8 words at a multiple of two words are enough, 9 anywhere) or has 2^39 bytes or more
+ * (2^30 where words have 32 bits). Cost: O(pools). */
 emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes, emma_fit_pool **pool);
 
 /* The memory is the caller's again. Errors: BUSY iff it has live blocks; FOREIGN iff it is not a pool of fit, or the
@@ -366,7 +367,10 @@ typedef bool emma_fit_visit(void *context, void *memory, size_t size_bytes, bool
 bool emma_fit_walk(const emma_fit *fit, emma_fit_visit *visit, void *context);
 
 emma_bare_figures emma_fit_figures(const emma_fit *fit);
-bool emma_fit_valid(const emma_fit *fit); /* Cost: O(blocks + lists). Survives any content of the pools. */
+
+/* Requires: the first two words of each pool are intact; blocks may have been overwritten in any way.
+ * Cost: O(blocks * pools + lists). */
+bool emma_fit_valid(const emma_fit *fit);
 emma_backing emma_fit_backing(emma_fit *fit);
 
 #ifdef __cplusplus

@@ -72,9 +72,7 @@ size_t emma__bitset_count(const size_t *set, size_t begin, size_t end) {
 bool emma__bitset_valid(const size_t *set, size_t capacity) {
     for (;;) {
         size_t words = emma__bitset_tier(capacity);
-        for (size_t i = capacity; i < words << EMMA__WORD_LOG2; i++) {
-            if (emma__bitset_has(set, i)) return false;
-        }
+        if (emma__bitset_count(set, capacity, words << EMMA__WORD_LOG2) != 0) return false;
         if (words == 1) return true;
         for (size_t w = 0; w < words; w++) {
             if (emma__bitset_has(set + words, w) != (set[w] != 0)) return false;

@@ -36,7 +36,7 @@ bool emma__bitset_remove(size_t *set, size_t capacity, size_t i);
 /* Returns: the least member. Requires: the set is not empty. */
 size_t emma__bitset_lowest(const size_t *set, size_t capacity);
 
-/* Returns: how many members are at least begin and less than end. Requires: begin <= end <= capacity. Cost: O(end -
+/* Returns: how many members are at least begin and less than end. Requires: begin <= end. Cost: O(end -
  * begin) in words, plus the members found. */
 size_t emma__bitset_count(const size_t *set, size_t begin, size_t end);
 

@@ -7,23 +7,17 @@
  * Every range is looked through before the first one is added, so that an error changes nothing. */
 #include "bare/buddy_map.h"
 
-/* A live block that begins at or before the unit reaches it. */
-static bool is_live(const emma_buddy *buddy, size_t unit) {
-    for (unsigned rank = 0; rank < emma__buddy_map_levels(buddy); rank++) {
-        size_t begin = unit >> rank << rank;
-        if (emma__buddy_map_begins(buddy, begin)) return (unit - begin) >> emma__buddy_map_live_rank(buddy, begin) == 0;
-    }
-    return false;
-}
-
-/* Nothing of the units begin .. end - 1 was added before. Requires: begin < end. */
+/* Nothing of the units begin .. end - 1 was added before: none is in a free block, no live block begins or ends among
+ * them, none that began before them reaches the first. Requires: begin < end. */
 static bool is_blank(emma_buddy *buddy, size_t begin, size_t end) {
     for (unsigned level = 0; level < emma__buddy_map_levels(buddy); level++) {
         unsigned rank = emma__buddy_map_rank(buddy, level);
-        if (emma__bitset_count(emma__buddy_map_free(buddy, level), begin >> rank, ((end - 1) >> rank) + 1) != 0)
-            return false;
+        size_t first = begin >> rank;
+        size_t above = first << rank;
+        if (emma__bitset_count(emma__buddy_map_free(buddy, level), first, ((end - 1) >> rank) + 1) != 0) return false;
+        if (emma__buddy_map_begins(buddy, above) && emma__buddy_map_live_rank(buddy, above) >= rank) return false;
     }
-    return emma__bitset_count(emma__buddy_map_marks(buddy), 2 * begin, 2 * end) == 0 && !is_live(buddy, begin);
+    return emma__bitset_count(emma__buddy_map_marks(buddy), 2 * begin, 2 * end) == 0;
 }
 
 /* Requires: is_blank. Returns: true. */
@@ -40,31 +34,29 @@ static bool add(emma_buddy *buddy, size_t begin, size_t end) {
     return true;
 }
 
-/* Visit what lies between the gaps, until a visit returns false. Returns: false iff one did. */
-static bool between(emma_buddy *buddy, emma_buddy_gaps gaps, bool (*visit)(emma_buddy *, size_t begin, size_t end)) {
+/* Visit what lies between the gaps, until a visit returns false. */
+static emma_bare_error between(emma_buddy *buddy, emma_buddy_gaps gaps,
+                               bool (*visit)(emma_buddy *, size_t begin, size_t end)) {
     unsigned unit_log2 = emma__buddy_map_unit_log2(buddy);
     size_t units = emma__buddy_map_region_bytes(buddy) >> unit_log2;
-    size_t at = 0;
-    for (size_t i = 0; i < gaps.count && at < units; i++) {
-        size_t begin = gaps.gaps[i].begin >> unit_log2;
-        size_t end = gaps.gaps[i].end;
-        if (gaps.gaps[i].begin == end) continue;
-        end = ((end - 1) >> unit_log2) + 1;
-        if (begin >= units) break;
-        if (begin > at && !visit(buddy, at, begin)) return false;
+    size_t at = 0, previous = 0;
+    for (size_t i = 0; i < gaps.count; i++) {
+        emma_buddy_gap gap = gaps.list[i];
+        if (gap.end < gap.begin || gap.begin < previous) return EMMA_BARE_INVALID_CONFIG;
+        previous = gap.begin;
+        if (gap.begin == gap.end) continue;
+        size_t begin = gap.begin >> unit_log2;
+        if (begin > units) begin = units;
+        if (begin > at && !visit(buddy, at, begin)) return EMMA_BARE_INVALID_LOCATION;
+        size_t end = ((gap.end - 1) >> unit_log2) + 1;
         if (end > at) at = end;
     }
-    return at >= units || visit(buddy, at, units);
+    return at >= units || visit(buddy, at, units) ? EMMA_BARE_OK : EMMA_BARE_INVALID_LOCATION;
 }
 
 emma_bare_error emma_buddy_add_all_but(emma_buddy *buddy, emma_buddy_gaps gaps) {
-    for (size_t i = 0; i < gaps.count; i++) {
-        const emma_buddy_gap *gap = &gaps.gaps[i];
-        if (gap->end < gap->begin || (i != 0 && gap->begin < gap[-1].begin)) return EMMA_BARE_INVALID_CONFIG;
-    }
-    if (!between(buddy, gaps, is_blank)) return EMMA_BARE_INVALID_LOCATION;
-    between(buddy, gaps, add);
-    return EMMA_BARE_OK;
+    emma_bare_error error = between(buddy, gaps, is_blank);
+    return error != EMMA_BARE_OK ? error : between(buddy, gaps, add);
 }
 
 emma_bare_error emma_buddy_add_region(emma_buddy *buddy, void *begin, size_t size_bytes) {

@@ -99,18 +99,18 @@ emma_bare_error emma_buddy_init_in(emma_buddy *buddy, emma_buddy_config config, 
     return error;
 }
 
-emma_buddy_parts emma_buddy_into_raw_parts(emma_buddy *buddy) {
-    emma_buddy_parts parts = {0};
-    parts.config = (emma_buddy_config){(size_t)1 << buddy->block_log2, buddy->blocks, buddy->levels};
-    parts.memory = buddy->memory;
-    both_layouts(parts.config, &parts.region_layout, &parts.metadata_layout);
+void emma_buddy_into_raw_parts(emma_buddy *buddy, emma_buddy_parts *parts) {
+    parts->config = (emma_buddy_config){(size_t)1 << buddy->block_log2, buddy->blocks, buddy->levels};
+    parts->memory = buddy->memory;
+    if (both_layouts(parts->config, &parts->region_layout, &parts->metadata_layout) != EMMA_BARE_OK)
+        parts->region_layout = parts->metadata_layout = (emma_layout){0, 0};
     clear(buddy);
-    return parts;
 }
 
 void emma_buddy_release(emma_buddy *buddy) {
     bool owned = buddy->owned;
-    emma_buddy_parts parts = emma_buddy_into_raw_parts(buddy);
+    emma_buddy_parts parts;
+    emma_buddy_into_raw_parts(buddy, &parts);
     if (owned) {
         emma__backing_give(&buddy->backing, parts.memory.metadata, parts.metadata_layout);
         emma__backing_give(&buddy->backing, parts.memory.region, parts.region_layout);

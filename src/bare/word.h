@@ -77,9 +77,9 @@ static inline bool emma__word_range_exists(const void *memory, size_t size_bytes
 typedef size_t __attribute__((may_alias)) emma__word_link;
 
 /* Clear and copy word by word. The stores are volatile: a compiler that recognised the loop would call libc for it. */
-static inline void emma__word_clear(size_t *words, size_t count) {
+static inline void emma__word_clear(void *words, size_t count) {
     for (size_t i = 0; i < count; i++)
-        ((volatile size_t *)words)[i] = 0;
+        ((volatile emma__word_link *)words)[i] = 0;
 }
 
 static inline void emma__word_copy(void *to, const void *from, size_t count) {

@@ -14,8 +14,12 @@ static inline unsigned emma__bits_highest(uint64_t x) {
     return 63u - (unsigned)__builtin_clzll(x);
 }
 
+/* How many bits are set. Plain arithmetic (Hacker's Delight, 5-1): the builtin may need a library. */
 static inline unsigned emma__bits_count(uint64_t x) {
-    return (unsigned)__builtin_popcountll(x);
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+    return (unsigned)(x * UINT64_C(0x0101010101010101) >> 56);
 }
 
 static inline bool emma__bits_is_pow2(size_t x) {

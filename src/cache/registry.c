@@ -10,36 +10,36 @@ static uint64_t owner_word(uint32_t generation, uint32_t thread_id) {
     return (uint64_t)generation << 32 | thread_id;
 }
 
-/* Make the page that fork wipes. Returns: its word, or 0 iff memory is refused. */
-static _Atomic(uint32_t) *make_wiped_word(emma_registry *registry) {
+/* Make the page that fork wipes. Returns: 0 iff memory is refused. */
+static emma_wiped *make_wiped(emma_registry *registry) {
     size_t page = emma__plat_page_bytes();
     uintptr_t address = emma__plat_map(page);
     if (address == 0)
         return 0;
     emma__plat_wipe_on_fork(address, page); /* refused: children are not noticed, see the banner */
-    _Atomic(uint32_t) *word = (_Atomic(uint32_t) *)address; // NOLINT(performance-no-int-to-ptr)
-    _Atomic(uint32_t) *present = 0;
-    if (ATOMIC_CAS(&registry->wiped, &present, word, acq_rel)) /* pairs with the load in emma__registry_generation */
-        return word;
+    emma_wiped *wiped = (emma_wiped *)address; // NOLINT(performance-no-int-to-ptr)
+    emma_wiped *present = 0;
+    if (ATOMIC_CAS(&registry->wiped, &present, wiped, acq_rel)) /* pairs with the load in emma__registry_generation */
+        return wiped;
     emma__plat_unmap(address, page);
     return present;
 }
 
 uint32_t emma__registry_generation(emma_registry *registry) {
-    _Atomic(uint32_t) *wiped = ATOMIC_LOAD(&registry->wiped, acquire);
+    emma_wiped *wiped = ATOMIC_LOAD(&registry->wiped, acquire);
     if (EMMA_UNLIKELY(wiped == 0)) {
-        wiped = make_wiped_word(registry);
+        wiped = make_wiped(registry);
         if (wiped == 0)
             return 0;
     }
-    uint32_t here = ATOMIC_LOAD(wiped, acquire);
+    uint32_t here = ATOMIC_LOAD(&wiped->generation, acquire);
     uint32_t generation = ATOMIC_LOAD(&registry->generation, acquire);
     if (EMMA_LIKELY(here == generation && here != 0))
         return here;
     /* A new generation: the page first, then the registry, which anybody may help along. */
     if (here == 0) {
         ATOMIC_STORE(&registry->process_id, emma__plat_process_id(), relaxed);
-        if (ATOMIC_CAS(wiped, &here, generation + 1, acq_rel))
+        if (ATOMIC_CAS(&wiped->generation, &here, generation + 1, acq_rel))
             here = generation + 1;
     }
     ATOMIC_CAS(&registry->generation, &generation, here, acq_rel);

@@ -32,9 +32,15 @@ typedef struct emma_record_block {
     emma_record record[EMMA_RECORDS_PER_BLOCK];
 } emma_record_block;
 
+/* What fork clears in children. */
+typedef struct emma_wiped {
+    _Atomic(uint32_t) generation;
+    _Atomic(uint32_t) janitor; /* the janitor's thread id; 1: being started; 0: none (purge/janitor.c) */
+} emma_wiped;
+
 typedef struct emma_registry {
     _Atomic(emma_record_block *) first;
-    _Atomic(_Atomic(uint32_t) *) wiped; /* the word that fork clears in children; 0: not made yet */
+    _Atomic(emma_wiped *) wiped;        /* 0: not made yet */
     _Atomic(uint32_t) generation;       /* counts forks; 0: not begun */
     _Atomic(uint32_t) process_id;       /* of this generation */
     _Atomic(uint32_t) judged;           /* where judging goes on */

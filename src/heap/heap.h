@@ -14,10 +14,20 @@
 #include "cache/thread.h"
 #include "region/huge.h"
 
+/* What the purge layer remembers of a heap; see purge.h. */
+typedef struct emma_purge_state {
+    _Atomic(size_t) ticked_slices; /* slices freed, ever, at the last tick */
+    _Atomic(size_t) crest_slices;  /* most slices used since the last compaction */
+    _Atomic(uint32_t) compacting;  /* claimed by a try */
+    _Atomic(uint32_t) janitor;     /* when to start it: EMMA_JANITOR_* of emma.h */
+    _Atomic(uintptr_t) janitor_stack;
+} emma_purge_state;
+
 typedef struct emma_heap {
     emma_depot depot;
     emma_registry registry;
     emma_shared shared;
+    emma_purge_state purge;
 } emma_heap;
 
 typedef enum emma_block_kind { EMMA_BLOCK_NONE, EMMA_BLOCK_SMALL, EMMA_BLOCK_LARGE, EMMA_BLOCK_HUGE } emma_block_kind;

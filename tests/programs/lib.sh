@@ -39,6 +39,20 @@ setup() {
     trap clean_up EXIT
     trap 'exit 1' INT TERM HUP
     cd "$work" || bail_out "no folder $work"
+    make_with_emma
+}
+
+# The command with_emma runs its arguments with emma. The loader of each process leaves a file, for was_loaded.
+make_with_emma() {
+    mkdir bin
+    cat >bin/with_emma <<EOF
+#!/bin/sh
+LD_PRELOAD='$emma' LD_DEBUG=files LD_DEBUG_OUTPUT='$work/loaded'
+export LD_PRELOAD LD_DEBUG LD_DEBUG_OUTPUT
+exec "\$@"
+EOF
+    chmod +x bin/with_emma
+    PATH=$work/bin:$PATH
 }
 
 clean_up() {
@@ -74,11 +88,6 @@ skip() {
 finish() {
     echo "1..$count"
     [ "$failed" -eq 0 ]
-}
-
-# Runs a command with emma. The loader of each of its processes leaves a file, for was_loaded.
-with_emma() {
-    env LD_PRELOAD="$emma" LD_DEBUG=files LD_DEBUG_OUTPUT="$work/loaded" "$@"
 }
 
 # was_loaded PROGRAM...: in some process each program started with emma loaded before.

@@ -8,27 +8,38 @@ setup python python3 libpython3.11-testsuite
 PYTHONMALLOC=malloc
 export PYTHONMALLOC
 
-module_passes() { # MODULE [RUNNER]
-    module=$1
-    shift
-    timeout 240 "$@" /usr/bin/python3 -m test --timeout 200 "$module" >"$module.log" 2>&1
+cat >run_test.py <<'EOF'
+import runpy, sys
+
+library = sys.argv.pop(1)
+if library in open("/proc/self/maps").read():
+    print("emma is mapped", flush=True)
+runpy.run_module("test", run_name="__main__", alter_sys=True)
+EOF
+
+# Not with_emma: Python's tests watch descriptors and standard error of their children, where LD_DEBUG shows.
+module_passes() { # MODULE LIBRARY
+    timeout 240 env LD_PRELOAD="$2" /usr/bin/python3 run_test.py "$emma" --timeout 200 "$1" >"$1.log" 2>&1
 }
 
 try_module() { # MODULE
-    rm -f loaded.*
-    if module_passes "$1" with_emma; then
-        ok "$1" grep -q SUCCESS "$1.log"
-    elif cp "$1.log" "$1.emma.log" && module_passes "$1"; then
-        ok "$1" cat_fails "$1.emma.log"
+    if ! /usr/bin/python3 -c "import test.$1" 2>/dev/null; then
+        skip "$1" "Debian's package of Python's tests does not hold it"
+        return
+    fi
+    module_passes "$1" "$emma"
+    cp "$1.log" "$1.emma.log"
+    if says_success "$1.log" >/dev/null || module_passes "$1" ''; then
+        ok "$1" says_success "$1.emma.log"
     else
         skip "$1" "fails without emma too: $(grep -m 1 -E '^(FAIL|ERROR):' "$1.log" || tail -n 1 "$1.log")"
     fi
-    ok "$1: emma was loaded" was_loaded python3
+    ok "$1: emma was loaded" grep -x 'emma is mapped' "$1.emma.log"
 }
 
-cat_fails() {
-    cat "$1"
-    return 1
+says_success() {
+    tail -n 20 "$1"
+    grep -q 'result: SUCCESS' "$1"
 }
 
 for module in $(quick "test_json test_re test_ctypes test_sqlite3 test_threading" "test_json test_re test_ctypes
@@ -37,7 +48,7 @@ for module in $(quick "test_json test_re test_ctypes test_sqlite3 test_threading
 done
 
 cat >work.py <<'EOF'
-import concurrent.futures, gc, hashlib, json, random, sys
+import concurrent.futures, gc, hashlib, json, random, sqlite3, sys
 
 def work(seed):
     rng, kept, digest = random.Random(seed), {}, hashlib.sha256()
@@ -47,7 +58,15 @@ def work(seed):
         kept[rng.randrange(32)] = json.loads(text)
         digest.update(text.encode())
     gc.collect()
-    return digest.hexdigest(), sum(len(tree) for tree in kept.values())
+    return digest.hexdigest(), sum(len(tree) for tree in kept.values()), *database(kept)
+
+def database(kept):
+    with sqlite3.connect(":memory:") as base:
+        base.execute("CREATE TABLE t(i INTEGER PRIMARY KEY, k REAL, s TEXT)")
+        base.create_function("mixed", 2, lambda k, s: f"{k:.6f}{s[:3]}")
+        base.executemany("INSERT INTO t(k, s) VALUES(:k, :s)", (row for _, tree in sorted(kept.items()) for row in tree))
+        rows = base.execute("SELECT mixed(k, s), length(group_concat(s)) FROM t GROUP BY i % 50 ORDER BY 1").fetchall()
+        return len(rows), rows[7], len("".join(base.iterdump()))
 
 with concurrent.futures.ThreadPoolExecutor(4) as pool:
     print(*pool.map(work, range(8)), sep="\n")

@@ -1,0 +1,57 @@
+/* fit_lists.c: see fit_lists.h. */
+#include "bare/fit_lists.h"
+
+EMMA_STATIC_ASSERT(EMMA_FIT_COLUMNS == 1 << EMMA__FIT_LISTS_COLUMNS_LOG2, "rows double");
+EMMA_STATIC_ASSERT(EMMA_FIT_COLUMNS == 8 * sizeof(uint16_t), "a row's lists are the bits of one mask");
+EMMA_STATIC_ASSERT(EMMA_FIT_ROWS <= 32, "the rows are the bits of one mask");
+
+emma_fit_place emma__fit_lists_place(size_t size_bytes) {
+    size_t granules = size_bytes / EMMA_FIT_GRANULE;
+    if (granules < EMMA_FIT_COLUMNS) return (emma_fit_place){0, (unsigned)granules};
+    unsigned shift = emma__word_highest(granules) - EMMA__FIT_LISTS_COLUMNS_LOG2;
+    return (emma_fit_place){shift + 1, (unsigned)(granules >> shift) - EMMA_FIT_COLUMNS};
+}
+
+void emma__fit_lists_insert(emma_fit *fit, emma_fit_block *block) {
+    emma_fit_place place = emma__fit_lists_place(emma__fit_block_size(block));
+    emma_fit_block *first = fit->lists[place.row][place.column];
+    block->next_free = first;
+    block->previous_free = NULL;
+    if (first != NULL) first->previous_free = block;
+    EMMA_BARE_STEP();
+    fit->lists[place.row][place.column] = block;
+    fit->columns[place.row] = (uint16_t)(fit->columns[place.row] | 1u << place.column);
+    fit->rows |= UINT32_C(1) << place.row;
+}
+
+void emma__fit_lists_remove(emma_fit *fit, emma_fit_block *block) {
+    emma_fit_block *next = block->next_free;
+    EMMA_BARE_STEP();
+    if (next != NULL) next->previous_free = block->previous_free;
+    if (block->previous_free != NULL) {
+        block->previous_free->next_free = next;
+        return;
+    }
+    emma_fit_place place = emma__fit_lists_place(emma__fit_block_size(block));
+    EMMA_BARE_STEP();
+    fit->lists[place.row][place.column] = next;
+    if (next != NULL) return;
+    fit->columns[place.row] = (uint16_t)(fit->columns[place.row] & ~(1u << place.column));
+    if (fit->columns[place.row] == 0) fit->rows &= ~(UINT32_C(1) << place.row);
+}
+
+emma_fit_block *emma__fit_lists_find(const emma_fit *fit, size_t size_bytes) {
+    emma_fit_place place = emma__fit_lists_place(size_bytes);
+    emma_fit_block *own = fit->lists[place.row][place.column];
+    EMMA_BARE_STEP();
+    if (own != NULL && emma__fit_block_size(own) >= size_bytes) return own;
+    unsigned columns = fit->columns[place.row] & ~0u << (place.column + 1);
+    if (columns == 0) {
+        uint32_t rows = fit->rows & ~UINT32_C(1) << place.row;
+        if (rows == 0) return NULL;
+        place.row = emma__word_lowest(rows);
+        columns = fit->columns[place.row];
+    }
+    EMMA_BARE_STEP();
+    return fit->lists[place.row][emma__word_lowest(columns)];
+}

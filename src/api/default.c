@@ -4,7 +4,7 @@
 
 static emma_directory directory;
 
-emma_heap emma__default_heap = {.depot.spans.regions.directory = &directory};
+emma_heap emma__default_heap = {.depot.spans.regions = EMMA_REGIONS_INITIAL(&directory)};
 
 #if EMMA_HAS_TLS
 _Thread_local emma_thread emma__this_thread = EMMA_THREAD_INITIAL;
@@ -29,12 +29,15 @@ void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
     return block;
 }
 
-void emma__free_slow(void *block, emma_magazine_pair *cache, size_t class) {
+void emma__free_slow(void *block, emma_magazine_pair *cache) {
 #if EMMA_HAS_TLS
     emma_thread *thread = &emma__this_thread;
+    if (cache == 0)
+        cache = emma__thread_take(thread);
 #else
     emma_thread *thread = 0;
 #endif
+    size_t class = emma__span_class_fast(emma__heap_regions(&emma__default_heap), (uintptr_t)block);
     emma__heap_free(&emma__default_heap, thread, cache, block, class);
     emma__purge_tick(&emma__default_heap, thread);
 }

@@ -7,18 +7,18 @@
 
 #include "heap/heap.h"
 
-extern emma_heap emma__default_heap;
+EMMA_HIDDEN extern emma_heap emma__default_heap;
 
 #if EMMA_HAS_TLS
-extern _Thread_local emma_thread emma__this_thread __attribute__((tls_model("initial-exec")));
+EMMA_HIDDEN extern _Thread_local emma_thread emma__this_thread;
 #endif
 
 /* The slow paths. cache: the word that was taken; NULL: it was not taken. errno is not touched. */
 void *emma__malloc_slow(size_t size, emma_magazine_pair *cache);
-void emma__free_slow(void *block, emma_magazine_pair *cache, size_t class);
+void emma__free_slow(void *block, emma_magazine_pair *cache);
 
 typedef void *emma_malloc_slow(size_t size, emma_magazine_pair *cache);
-typedef void emma_free_slow(void *block, emma_magazine_pair *cache, size_t class);
+typedef void emma_free_slow(void *block, emma_magazine_pair *cache);
 
 #if EMMA_HAS_TLS
 
@@ -44,11 +44,17 @@ static EMMA_ALWAYS_INLINE void *emma__fast_malloc(size_t size, emma_malloc_slow 
 }
 
 static EMMA_ALWAYS_INLINE void emma__fast_free(void *block, emma_free_slow *slow) {
-    size_t class = emma__span_class_fast(&emma__default_heap.depot.spans.regions, (uintptr_t)block);
+    uintptr_t base = ATOMIC_LOAD(&emma__default_heap.depot.spans.regions.base, acquire);
+    size_t slice = emma__span_slice_in(base, (uintptr_t)block);
+    if (EMMA_UNLIKELY(slice >= EMMA_REGION_SLICES)) {
+        slow(block, 0);
+        return;
+    }
+    size_t class = emma__region_classes(base)[slice]; /* EMMA_CLASS_NONE has no room: it leaves below */
     emma_magazine_pair *cache = emma__thread_take(&emma__this_thread);
     emma_chain chain = ATOMIC_LOAD(&cache[class].loaded, relaxed);
     if (EMMA_UNLIKELY(emma__chain_room(chain) == 0 || emma__chain_looks_free(block))) {
-        slow(block, cache, class);
+        slow(block, cache);
         return;
     }
     ATOMIC_STORE(&cache[class].loaded, emma__chain_push(chain, block), release); /* see magazines.h: fork */
@@ -62,7 +68,7 @@ static inline void *emma__fast_malloc(size_t size, emma_malloc_slow *slow) {
 }
 
 static inline void emma__fast_free(void *block, emma_free_slow *slow) {
-    slow(block, 0, emma__span_class_fast(&emma__default_heap.depot.spans.regions, (uintptr_t)block));
+    slow(block, 0);
 }
 
 #endif

@@ -15,6 +15,7 @@
 #define EMMA_NOINLINE      __attribute__((noinline))
 #define EMMA_ALWAYS_INLINE inline __attribute__((always_inline))
 #define EMMA_UNUSED        __attribute__((unused))
+#define EMMA_HIDDEN        __attribute__((visibility("hidden"))) /* data of another file, reached without the GOT */
 
 /* A store or load may not be moved across this point by the compiler. It orders a thread against its own signal
  * handlers; it emits no instruction. C11 7.17.4.2 (atomic_signal_fence). */

@@ -26,10 +26,10 @@
 
 enum { EMMA_NESTED_MAX = 65536, EMMA_THREAD_RECORDS = 4 };
 
-typedef enum emma_closed { EMMA_UNSTARTED, EMMA_TAKEN, EMMA_ENDED, EMMA_CLOSED_COUNT } emma_closed;
+typedef enum emma_closed { EMMA_TAKEN, EMMA_UNSTARTED, EMMA_ENDED, EMMA_CLOSED_COUNT } emma_closed;
 
 /* All zero, and long enough for any class from each of its first entries. */
-extern const emma_magazine_pair emma__closed[EMMA_CLASS_COUNT + EMMA_CLOSED_COUNT];
+EMMA_HIDDEN extern const emma_magazine_pair emma__closed[EMMA_CLASS_COUNT + EMMA_CLOSED_COUNT];
 
 /* What emma keeps in thread-local storage. Initial image: EMMA_THREAD_INITIAL. */
 typedef struct emma_thread {

@@ -33,8 +33,8 @@ void *emma__override_malloc_slow(size_t size, emma_magazine_pair *cache) {
     return or_enomem(block);
 }
 
-void emma__override_free_slow(void *block, emma_magazine_pair *cache, size_t class) {
-    emma__free_slow(block, cache, class);
+void emma__override_free_slow(void *block, emma_magazine_pair *cache) {
+    emma__free_slow(block, cache);
     if (EMMA_UNLIKELY(emma__this_thread.records != 0)) {
         int saved = errno; /* free keeps errno */
         emma__override_note_thread();

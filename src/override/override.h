@@ -11,8 +11,8 @@
 #define EMMA_EXPORT __attribute__((visibility("default")))
 
 /* As emma__malloc_slow and emma__free_slow; ENOMEM in errno where NULL is returned; the thread's end is noted. */
-void *emma__override_malloc_slow(size_t size, emma_magazine_pair *cache);
-void emma__override_free_slow(void *block, emma_magazine_pair *cache, size_t class);
+EMMA_NOINLINE void *emma__override_malloc_slow(size_t size, emma_magazine_pair *cache);
+EMMA_NOINLINE void emma__override_free_slow(void *block, emma_magazine_pair *cache);
 
 static EMMA_ALWAYS_INLINE void *emma__override_malloc(size_t size) {
     return emma__fast_malloc(size, emma__override_malloc_slow);

@@ -42,12 +42,9 @@ typedef struct emma_region {
 
 EMMA_STATIC_ASSERT(sizeof(emma_region) <= EMMA_REGION_OWN_BYTES, "the region's own part of its header");
 
-/* All the memory of one heap. Zero, but for the directory, is a valid value: no memory yet. */
+/* All the memory of one heap. EMMA_REGIONS_INITIAL, the rest zero, is a valid value: no memory yet. */
 typedef struct emma_regions {
-    /* Read by every free: the first region's base, valid once slices is not 0. */
-    uintptr_t base;
-    _Atomic(size_t) slices;
-
+    _Atomic(uintptr_t) base; /* of the first region: read by every free */
     emma_directory *directory;
     _Atomic(emma_region *) first;
 
@@ -84,6 +81,10 @@ void emma__regions_release_slots(emma_region *region, uintptr_t address, unsigne
 
 /* Claim the n slots at address, if nobody has them. Returns: whether. */
 bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsigned n);
+
+/* A base from which every address is far. */
+#define EMMA_NO_BASE                       ((uintptr_t)1 << 63)
+#define EMMA_REGIONS_INITIAL(directory_of) {.base = EMMA_NO_BASE, .directory = (directory_of)}
 
 size_t emma__regions_page_bytes(emma_regions *regions);
 

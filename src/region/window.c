@@ -60,10 +60,8 @@ static emma_region *open_region(emma_regions *regions, _Atomic(emma_region *) *p
         emma__plat_unmap(base - region_bytes, region_bytes);
         return present;
     }
-    if (place == &regions->first) { /* the order that emma__span_class_of_any's reader relies on: base, then slices */
-        regions->base = base;
-        ATOMIC_STORE(&regions->slices, (size_t)EMMA_REGION_SLICES, release);
-    }
+    if (place == &regions->first)
+        ATOMIC_STORE(&regions->base, base, release); /* pairs with emma__span_class_fast */
     return region;
 }
 

@@ -32,7 +32,7 @@ typedef struct emma_class_info {
     uint16_t slices;     /* of a span */
 } emma_class_info;
 
-extern const emma_class_info emma__class_table[EMMA_CLASS_COUNT];
+EMMA_HIDDEN extern const emma_class_info emma__class_table[EMMA_CLASS_COUNT];
 
 /* The class for a size. Requires: 1 <= size_bytes <= EMMA_SMALL_MAX_BYTES. */
 static inline unsigned emma__class_of(size_t size_bytes) {

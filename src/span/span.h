@@ -88,15 +88,16 @@ static inline unsigned emma__span_class(const emma_span *span) {
     return (uint8_t)(ATOMIC_LOAD(&span->word, relaxed) >> 32);
 }
 
-/* The class of a block in the first region; EMMA_CLASS_NONE for any other address. This is on the path of every free.
- * slices is loaded before base: who sees slices sees the base (open_region in window.c). */
-static EMMA_ALWAYS_INLINE size_t emma__span_class_fast(const emma_regions *regions, uintptr_t address) {
-    size_t slices = ATOMIC_LOAD(&regions->slices, acquire);
-    uintptr_t base = regions->base;
-    size_t slice = (address - base) >> EMMA_SLICE_LOG2;
-    if (EMMA_UNLIKELY(slice >= slices))
-        return EMMA_CLASS_NONE;
-    return emma__region_classes(base)[slice];
+/* The slice of an address in the region with this base; EMMA_REGION_SLICES or more for any other address. */
+static EMMA_ALWAYS_INLINE size_t emma__span_slice_in(uintptr_t base, uintptr_t address) {
+    return (address - base) >> EMMA_SLICE_LOG2;
+}
+
+/* The class of a block in the first region; EMMA_CLASS_NONE for any other address. */
+static inline size_t emma__span_class_fast(const emma_regions *regions, uintptr_t address) {
+    uintptr_t base = ATOMIC_LOAD(&regions->base, acquire); /* pairs with open_region in window.c: the class bytes */
+    size_t slice = emma__span_slice_in(base, address);
+    return slice < EMMA_REGION_SLICES ? emma__region_classes(base)[slice] : (size_t)EMMA_CLASS_NONE;
 }
 
 /* Take up to want free blocks of a class, as a chain with room for capacity blocks in all; a page's worth at most where

@@ -8,7 +8,7 @@ setup git git
 HOME=$work GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
 export HOME GIT_CONFIG_NOSYSTEM GIT_TERMINAL_PROMPT
 
-history() { # COMMITS
+make_history() { # COMMITS
     awk -v commits="$1" 'BEGIN {
         for (c = 1; c <= commits; c++) {
             printf "commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 8\nchange\n\n", 1000000000 + c
@@ -21,7 +21,7 @@ history() { # COMMITS
         print "done" }'
 }
 
-history "$(quick 500 2500)" >history
+make_history "$(quick 500 2500)" >history
 build() { # NAME [RUNNER]
     folder=$1
     shift

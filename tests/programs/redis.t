@@ -37,7 +37,7 @@ stop() {
     wait "$server"
 }
 
-commands() { # ROUNDS: strings, lists, hashes, sets and sorted sets that grow, shrink and change their encoding
+make_commands() { # ROUNDS: strings, lists, hashes, sets and sorted sets that grow, shrink and change their encoding
     awk -v rounds="$1" 'BEGIN {
         for (i = 1; i <= rounds; i++) {
             value = sprintf("%*d", 1 + i * 7919 % 900, i)
@@ -50,7 +50,7 @@ commands() { # ROUNDS: strings, lists, hashes, sets and sorted sets that grow, s
     }'
 }
 
-commands "$(quick 30000 120000)" >commands
+make_commands "$(quick 30000 120000)" >commands
 take_commands() {
     client --pipe <commands | tee pipe.log && grep -q 'errors: 0,' pipe.log
 }

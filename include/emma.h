@@ -105,11 +105,12 @@ typedef struct emma_stats {
 /* Fill in the figures. Cost: O(heap), no system call. */
 EMMA_API void emma_stats_read(emma_stats *stats) EMMA_NOEXCEPT;
 
-/* Let a thread of emma's own give memory back while the program is idle: see docs/TUNING.md. At the start: off. The thread is
- * made when much is dirty and ends by itself. when: EMMA_JANITOR_OFF, _ON, or _THREADS: only in a process in which a
- * second thread has used emma. */
-enum { EMMA_JANITOR_OFF = 0, EMMA_JANITOR_THREADS = 1, EMMA_JANITOR_ON = 2 };
-EMMA_API void emma_set_janitor(int when) EMMA_NOEXCEPT;
+/* Set options of the default heap: "key=value,key=value", as docs/TUNING.md has them.
+ * Returns: NULL if all was understood, else the first part that was not; what comes before it is set. */
+EMMA_API const char *emma_configure(const char *options) EMMA_NOEXCEPT;
+
+/* Write a line for each option into buffer: key, present value, meaning. Returns: bytes written, at most size. */
+EMMA_API size_t emma_options_help(char *buffer, size_t size) EMMA_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -1,20 +1,13 @@
 /* api.c: the public functions for the default heap. Contracts in emma.h. */
 #include "api/fast.h"
 #include "base/check.h"
+#include "ctl/options.h"
 #include "ctl/stats.h"
 #include "emma.h"
 #include "purge/purge.h"
 
-static emma_thread *this_thread(void) {
-#if EMMA_HAS_TLS
-    return &emma__this_thread;
-#else
-    return 0;
-#endif
-}
-
 static emma_magazine_pair *take(void) {
-    return EMMA_HAS_TLS ? emma__thread_take(this_thread()) : 0;
+    return EMMA_HAS_TLS ? emma__thread_take(emma__thread_here()) : 0;
 }
 
 void *emma_malloc(size_t size) {
@@ -51,8 +44,8 @@ void *emma_aligned_alloc(size_t alignment, size_t size) {
         return 0;
     if (alignment <= EMMA_BLOCK_ALIGN)
         return emma__fast_malloc(size, emma__malloc_slow);
-    void *block = emma__heap_alloc_aligned(&emma__default_heap, this_thread(), take(), size, alignment);
-    emma__purge_tick(&emma__default_heap, this_thread());
+    void *block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), take(), size, alignment);
+    emma__purge_tick(&emma__default_heap, emma__thread_here());
     return block;
 }
 
@@ -119,18 +112,24 @@ void *emma_realloc(void *block, size_t size) {
 }
 
 size_t emma_collect(void) {
-    return emma__purge_all(&emma__default_heap, this_thread());
+    return emma__purge_all(&emma__default_heap, emma__thread_here());
 }
 
 void emma_thread_exit(void) {
     if (EMMA_HAS_TLS)
-        emma__thread_end(this_thread(), &emma__default_heap.registry, &emma__default_heap.depot);
+        emma__thread_end(emma__thread_here(), &emma__default_heap.registry, &emma__default_heap.depot);
 }
 
 void emma_stats_read(emma_stats *stats) {
     emma__stats_read(&emma__default_heap, stats);
 }
 
-void emma_set_janitor(int when) {
-    emma__purge_set_janitor(&emma__default_heap, when);
+const char *emma_configure(const char *options) {
+    return emma__options_apply(&emma__default_heap, options);
+}
+
+size_t emma_options_help(char *buffer, size_t size) {
+    emma_text text = emma__text_in(buffer, size);
+    emma__options_help(&emma__default_heap, &text);
+    return text.length_bytes;
 }

@@ -9,9 +9,10 @@
 
 EMMA_HIDDEN extern emma_heap emma__default_heap;
 
-#if EMMA_HAS_TLS
-EMMA_HIDDEN extern _Thread_local emma_thread emma__this_thread;
-#endif
+EMMA_HIDDEN extern EMMA_THREAD_LOCAL emma_thread emma__this_thread; /* not used without thread-local storage */
+
+/* The calling thread's own; NULL without thread-local storage. */
+emma_thread *emma__thread_here(void);
 
 /* The slow paths. cache: the word that was taken; NULL: it was not taken. errno is not touched. */
 void *emma__malloc_slow(size_t size, emma_magazine_pair *cache);
@@ -19,8 +20,6 @@ void emma__free_slow(void *block, emma_magazine_pair *cache);
 
 typedef void *emma_malloc_slow(size_t size, emma_magazine_pair *cache);
 typedef void emma_free_slow(void *block, emma_magazine_pair *cache);
-
-#if EMMA_HAS_TLS
 
 /* Pop from a magazine of the taken cache. Returns: NULL iff it is empty; the word is then still taken. */
 static EMMA_ALWAYS_INLINE void *emma__pop(emma_magazine_pair *cache, size_t class) {
@@ -36,7 +35,7 @@ static EMMA_ALWAYS_INLINE void *emma__pop(emma_magazine_pair *cache, size_t clas
 
 static EMMA_ALWAYS_INLINE void *emma__fast_malloc(size_t size, emma_malloc_slow *slow) {
     size_t class = (size + EMMA_BLOCK_ALIGN - 1) / EMMA_BLOCK_ALIGN; /* 0 where it overflows, and for size 0 */
-    if (EMMA_UNLIKELY(class > EMMA_CLASS_FINE))
+    if (EMMA_UNLIKELY(class > EMMA_CLASS_FINE) || !EMMA_HAS_TLS)
         return slow(size, 0);
     emma_magazine_pair *cache = emma__thread_take(&emma__this_thread);
     void *block = emma__pop(cache, class);
@@ -46,7 +45,7 @@ static EMMA_ALWAYS_INLINE void *emma__fast_malloc(size_t size, emma_malloc_slow 
 static EMMA_ALWAYS_INLINE void emma__fast_free(void *block, emma_free_slow *slow) {
     uintptr_t base = ATOMIC_LOAD(&emma__default_heap.depot.spans.regions.base, acquire);
     size_t slice = emma__span_slice_in(base, (uintptr_t)block);
-    if (EMMA_UNLIKELY(slice >= EMMA_REGION_SLICES)) {
+    if (EMMA_UNLIKELY(slice >= EMMA_REGION_SLICES) || !EMMA_HAS_TLS) {
         slow(block, 0);
         return;
     }
@@ -61,15 +60,4 @@ static EMMA_ALWAYS_INLINE void emma__fast_free(void *block, emma_free_slow *slow
     emma__thread_give(&emma__this_thread, cache);
 }
 
-#else
-
-static inline void *emma__fast_malloc(size_t size, emma_malloc_slow *slow) {
-    return slow(size, 0);
-}
-
-static inline void emma__fast_free(void *block, emma_free_slow *slow) {
-    slow(block, 0);
-}
-
-#endif
 #endif

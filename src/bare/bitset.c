@@ -47,7 +47,7 @@ size_t emma__bitset_lowest(const size_t *set, size_t capacity) {
     size_t i = 0;
     while (depth-- > 0) {
         EMMA_BARE_STEP();
-        i = i << EMMA__WORD_LOG2 | emma__word_lowest(tiers[depth][i]);
+        i = i << EMMA__WORD_LOG2 | emma__span_word_lowest(tiers[depth][i]);
     }
     return i;
 }

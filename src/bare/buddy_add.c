@@ -25,8 +25,8 @@ static bool add(emma_buddy *buddy, size_t begin, size_t end) {
     unsigned rank_max = emma__buddy_map_levels(buddy) - 1;
     buddy->capacity_bytes += (end - begin) << emma__buddy_map_unit_log2(buddy);
     while (begin < end) {
-        unsigned rank = emma__word_lowest(begin | (size_t)1 << rank_max);
-        unsigned fits = emma__word_highest(end - begin);
+        unsigned rank = emma__span_word_lowest(begin | (size_t)1 << rank_max);
+        unsigned fits = emma__span_word_highest(end - begin);
         if (rank > fits) rank = fits;
         emma__buddy_put(buddy, rank_max - rank, begin >> rank);
         begin += (size_t)1 << rank;
@@ -64,7 +64,7 @@ emma_bare_error emma_buddy_add_region(emma_buddy *buddy, void *begin, size_t siz
     size_t region_bytes = emma__buddy_map_region_bytes(buddy);
     unsigned unit_log2 = emma__buddy_map_unit_log2(buddy);
     if (offset > region_bytes || size_bytes > region_bytes - offset ||
-        !emma__word_is_aligned(offset | size_bytes, (size_t)1 << unit_log2))
+        !emma__span_word_is_aligned(offset | size_bytes, (size_t)1 << unit_log2))
         return EMMA_BARE_INVALID_LOCATION;
     const emma_buddy_gap around[2] = {{0, offset}, {offset + size_bytes, region_bytes}};
     return emma_buddy_add_all_but(buddy, (emma_buddy_gaps){around, 2});

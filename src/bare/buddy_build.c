@@ -4,7 +4,7 @@
 
 emma_bare_error emma_buddy_min_block(size_t block_bytes, unsigned levels, size_t *min_bytes) {
     bool folded = EMMA_BUDDY_LEVELS != 0;
-    if (levels == 0 || levels >= EMMA__WORD_BITS || !emma__word_is_pow2(block_bytes) ||
+    if (levels == 0 || levels >= EMMA__WORD_BITS || !emma__span_word_is_pow2(block_bytes) ||
         block_bytes >> (levels - 1) < 2 * sizeof(void *) ||
         (folded && (block_bytes != EMMA_BUDDY_BLOCK_BYTES || levels != EMMA_BUDDY_LEVELS)))
         return EMMA_BARE_INVALID_CONFIG;
@@ -52,17 +52,17 @@ emma_bare_error emma_buddy_init_empty(emma_buddy *buddy, emma_buddy_config confi
     emma_layout region, metadata;
     emma_bare_error error = both_layouts(config, &region, &metadata);
     if (error != EMMA_BARE_OK) return error;
-    if (!emma__word_range_exists(memory.region, region.size_bytes) ||
-        !emma__word_range_exists(memory.metadata, metadata.size_bytes) ||
-        !emma__word_is_aligned((uintptr_t)memory.region, region.align_bytes) ||
-        !emma__word_is_aligned((uintptr_t)memory.metadata, metadata.align_bytes) ||
-        emma__word_ranges_overlap(memory.region, region.size_bytes, memory.metadata, metadata.size_bytes))
+    if (!emma__span_word_range_exists(memory.region, region.size_bytes) ||
+        !emma__span_word_range_exists(memory.metadata, metadata.size_bytes) ||
+        !emma__span_word_is_aligned((uintptr_t)memory.region, region.align_bytes) ||
+        !emma__span_word_is_aligned((uintptr_t)memory.metadata, metadata.align_bytes) ||
+        emma__span_word_ranges_overlap(memory.region, region.size_bytes, memory.metadata, metadata.size_bytes))
         return EMMA_BARE_INVALID_LOCATION;
     buddy->memory = memory;
     buddy->blocks = config.blocks;
-    buddy->block_log2 = (unsigned char)emma__word_highest(config.block_bytes);
+    buddy->block_log2 = (unsigned char)emma__span_word_highest(config.block_bytes);
     buddy->levels = (unsigned char)config.levels;
-    emma__word_clear(memory.metadata, metadata.size_bytes / sizeof(size_t));
+    emma__span_word_clear(memory.metadata, metadata.size_bytes / sizeof(size_t));
     size_t at = config.levels + marks_words(config);
     for (unsigned level = 0; level < config.levels; level++) {
         memory.metadata[level] = at;

@@ -23,7 +23,7 @@ static size_t units_at(const emma_buddy *buddy, size_t unit, bool live) {
     unsigned levels = emma__buddy_map_levels(buddy);
     for (unsigned rank = 0; rank < levels; rank++) {
         size_t size = (size_t)1 << rank;
-        if (!emma__word_is_aligned(unit, size)) break;
+        if (!emma__span_word_is_aligned(unit, size)) break;
         if (live ? emma__buddy_map_ends(buddy, unit + size - 1)
                  : emma__bitset_has(emma__buddy_map_free(buddy, levels - 1 - rank), unit >> rank))
             return size;

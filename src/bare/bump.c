@@ -18,9 +18,9 @@ static EMMA_NOINLINE void start(emma_bump *bump, unsigned char *base, size_t siz
 
 emma_bare_error emma_bump_init(emma_bump *bump, void *region, emma_layout layout) {
     emma_bare_error error = EMMA_BARE_OK;
-    if (!emma__word_is_pow2(layout.align_bytes) || !emma__word_is_aligned((uintptr_t)region, layout.align_bytes))
+    if (!emma__span_word_is_pow2(layout.align_bytes) || !emma__span_word_is_aligned((uintptr_t)region, layout.align_bytes))
         error = EMMA_BARE_INVALID_CONFIG;
-    else if (!emma__word_range_exists(region, layout.size_bytes))
+    else if (!emma__span_word_range_exists(region, layout.size_bytes))
         error = EMMA_BARE_INVALID_LOCATION;
     start(bump, region, error == EMMA_BARE_OK ? layout.size_bytes : 0, NULL);
     return error;
@@ -28,7 +28,7 @@ emma_bare_error emma_bump_init(emma_bump *bump, void *region, emma_layout layout
 
 emma_bare_error emma_bump_init_in(emma_bump *bump, emma_layout layout, const emma_backing *backing) {
     start(bump, NULL, 0, NULL);
-    if (layout.size_bytes == 0 || !emma__word_is_pow2(layout.align_bytes)) return EMMA_BARE_INVALID_CONFIG;
+    if (layout.size_bytes == 0 || !emma__span_word_is_pow2(layout.align_bytes)) return EMMA_BARE_INVALID_CONFIG;
     void *region = backing->allocate(backing->context, layout);
     if (region == NULL) return EMMA_BARE_ALLOC_FAILED;
     start(bump, region, layout.size_bytes, region);
@@ -44,7 +44,7 @@ void emma_bump_release(emma_bump *bump) {
 
 void *emma_bump_allocate(emma_bump *bump, size_t size_bytes, size_t align_bytes) {
     EMMA_BARE_STEP();
-    if (size_bytes == 0 || !emma__word_is_pow2(align_bytes) || size_bytes > bump->room_bytes) return NULL;
+    if (size_bytes == 0 || !emma__span_word_is_pow2(align_bytes) || size_bytes > bump->room_bytes) return NULL;
     size_t room = bump->room_bytes - size_bytes;
     size_t padding = (uintptr_t)(bump->base + room) & (align_bytes - 1);
     if (padding > room) return NULL;

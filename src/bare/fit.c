@@ -7,7 +7,7 @@
 
 /* The size of a block that holds size_bytes for the program. Requires: size_bytes below the limit. */
 static size_t block_bytes_for(size_t size_bytes) {
-    size_t bytes = emma__word_align_up(size_bytes + EMMA__FIT_BLOCK_HEADER_BYTES, EMMA_FIT_GRANULE);
+    size_t bytes = emma__span_word_align_up(size_bytes + EMMA__FIT_BLOCK_HEADER_BYTES, EMMA_FIT_GRANULE);
     return bytes < EMMA__FIT_BLOCK_MIN_BYTES ? EMMA__FIT_BLOCK_MIN_BYTES : bytes;
 }
 
@@ -60,7 +60,7 @@ static size_t padding_for(const emma_fit_block *block, size_t align_bytes) {
 }
 
 void *emma_fit_allocate(emma_fit *fit, size_t size_bytes, size_t align_bytes) {
-    if (size_bytes == 0 || size_bytes >= emma__fit_lists_limit_bytes || !emma__word_is_pow2(align_bytes)) return NULL;
+    if (size_bytes == 0 || size_bytes >= emma__fit_lists_limit_bytes || !emma__span_word_is_pow2(align_bytes)) return NULL;
     size_t size = block_bytes_for(size_bytes);
     size_t search = align_bytes > EMMA_FIT_GRANULE ? size + align_bytes + EMMA_FIT_GRANULE : size;
     if (align_bytes >= emma__fit_lists_limit_bytes || search >= emma__fit_lists_limit_bytes) return NULL;
@@ -86,18 +86,18 @@ void *emma_fit_allocate(emma_fit *fit, size_t size_bytes, size_t align_bytes) {
 static emma_bare_error check(const emma_fit *fit, const void *memory) {
     uintptr_t address = (uintptr_t)memory;
     if (!EMMA_BARE_CHECKS) return EMMA_BARE_OK;
-    if (!emma__word_is_aligned(address, EMMA_FIT_GRANULE) || address < fit->low_address || address >= fit->high_address)
+    if (!emma__span_word_is_aligned(address, EMMA_FIT_GRANULE) || address < fit->low_address || address >= fit->high_address)
         return EMMA_BARE_FOREIGN;
     const emma_fit_block *block = emma__fit_block_of(memory);
     size_t size = emma__fit_block_size(block);
     if (emma__fit_block_has(block, EMMA__FIT_BLOCK_FREE) || size < EMMA__FIT_BLOCK_MIN_BYTES ||
         size > fit->high_address - address + EMMA__FIT_BLOCK_HEADER_BYTES ||
-        !emma__word_is_aligned(size, EMMA_FIT_GRANULE) ||
+        !emma__span_word_is_aligned(size, EMMA_FIT_GRANULE) ||
         emma__fit_block_has(emma__fit_block_at(block, size), EMMA__FIT_BLOCK_AFTER_FREE))
         return EMMA_BARE_NOT_LIVE;
     if (!emma__fit_block_has(block, EMMA__FIT_BLOCK_AFTER_FREE)) return EMMA_BARE_OK;
     size_t before = *emma__fit_block_foot(block);
-    if (before > address - fit->low_address || !emma__word_is_aligned(before, EMMA_FIT_GRANULE) ||
+    if (before > address - fit->low_address || !emma__span_word_is_aligned(before, EMMA_FIT_GRANULE) ||
         emma__fit_block_at(block, 0 - before)->header != (before | EMMA__FIT_BLOCK_FREE))
         return EMMA_BARE_NOT_LIVE;
     return EMMA_BARE_OK;
@@ -138,15 +138,15 @@ static bool resize_in_place(emma_fit *fit, emma_fit_block *block, size_t size) {
 void *emma_fit_reallocate(emma_fit *fit, void *memory, size_t size_bytes, size_t align_bytes) {
     if (memory == NULL) return emma_fit_allocate(fit, size_bytes, align_bytes);
     size_t usable = emma_fit_usable_size(fit, memory);
-    if (usable == 0 || size_bytes == 0 || size_bytes >= emma__fit_lists_limit_bytes || !emma__word_is_pow2(align_bytes))
+    if (usable == 0 || size_bytes == 0 || size_bytes >= emma__fit_lists_limit_bytes || !emma__span_word_is_pow2(align_bytes))
         return NULL;
-    if (emma__word_is_aligned((uintptr_t)memory, align_bytes) &&
+    if (emma__span_word_is_aligned((uintptr_t)memory, align_bytes) &&
         resize_in_place(fit, emma__fit_block_of(memory), block_bytes_for(size_bytes)))
         return memory;
     void *moved = emma_fit_allocate(fit, size_bytes, align_bytes);
     if (moved == NULL) return NULL;
-    size_t kept = size_bytes < usable ? emma__word_align_up(size_bytes, sizeof(size_t)) : usable;
-    emma__word_copy(moved, memory, kept / sizeof(size_t));
+    size_t kept = size_bytes < usable ? emma__span_word_align_up(size_bytes, sizeof(size_t)) : usable;
+    emma__span_word_copy(moved, memory, kept / sizeof(size_t));
     emma_fit_deallocate(fit, memory);
     return moved;
 }

@@ -8,7 +8,7 @@ EMMA_STATIC_ASSERT(EMMA_FIT_ROWS <= 32, "the rows are the bits of one mask");
 emma_fit_place emma__fit_lists_place(size_t size_bytes) {
     size_t granules = size_bytes / EMMA_FIT_GRANULE;
     if (granules < EMMA_FIT_COLUMNS) return (emma_fit_place){0, (unsigned)granules};
-    unsigned shift = emma__word_highest(granules) - EMMA__FIT_LISTS_COLUMNS_LOG2;
+    unsigned shift = emma__span_word_highest(granules) - EMMA__FIT_LISTS_COLUMNS_LOG2;
     return (emma_fit_place){shift + 1, (unsigned)(granules >> shift) - EMMA_FIT_COLUMNS};
 }
 
@@ -49,9 +49,9 @@ emma_fit_block *emma__fit_lists_find(const emma_fit *fit, size_t size_bytes) {
     if (columns == 0) {
         uint32_t rows = fit->rows & ~UINT32_C(1) << place.row;
         if (rows == 0) return NULL;
-        place.row = emma__word_lowest(rows);
+        place.row = emma__span_word_lowest(rows);
         columns = fit->columns[place.row];
     }
     EMMA_BARE_STEP();
-    return fit->lists[place.row][emma__word_lowest(columns)];
+    return fit->lists[place.row][emma__span_word_lowest(columns)];
 }

@@ -11,7 +11,7 @@ enum {
 };
 
 void emma_fit_init(emma_fit *fit) {
-    emma__word_clear(fit, sizeof *fit / sizeof(size_t));
+    emma__span_word_clear(fit, sizeof *fit / sizeof(size_t));
 }
 
 emma_bare_error emma_fit_init_in(emma_fit *fit, size_t size_bytes, const emma_backing *backing) {
@@ -40,13 +40,13 @@ void emma_fit_release(emma_fit *fit) {
 /* The link that leads to the first pool that the range overlaps, or to the end of the list. */
 static emma_fit_pool **find(emma_fit *fit, const void *memory, size_t size_bytes) {
     emma_fit_pool **link = &fit->pools;
-    while (*link != NULL && !emma__word_ranges_overlap(*link, (*link)->bytes, memory, size_bytes))
+    while (*link != NULL && !emma__span_word_ranges_overlap(*link, (*link)->bytes, memory, size_bytes))
         link = &(*link)->next;
     return link;
 }
 
 emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes, emma_fit_pool **handle) {
-    if (memory == NULL || !emma__word_range_exists(memory, size_bytes) || *find(fit, memory, size_bytes) != NULL)
+    if (memory == NULL || !emma__span_word_range_exists(memory, size_bytes) || *find(fit, memory, size_bytes) != NULL)
         return EMMA_BARE_INVALID_LOCATION;
     /* The pool begins where its first block will lie one word before a multiple of the granule, and ends as it begins.
      */

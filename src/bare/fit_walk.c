@@ -31,7 +31,7 @@ static bool pool_valid(const emma_fit_pool *pool, tally *sum) {
         size_t left = (uintptr_t)last - (uintptr_t)block;
         size_t size = emma__fit_block_size(block);
         bool free = emma__fit_block_has(block, EMMA__FIT_BLOCK_FREE);
-        if (size < EMMA__FIT_BLOCK_MIN_BYTES || size > left || !emma__word_is_aligned(size, EMMA_FIT_GRANULE) ||
+        if (size < EMMA__FIT_BLOCK_MIN_BYTES || size > left || !emma__span_word_is_aligned(size, EMMA_FIT_GRANULE) ||
             emma__fit_block_has(block, EMMA__FIT_BLOCK_AFTER_FREE) != after_free || (free && after_free))
             return false;
         if (free && *emma__fit_block_foot(emma__fit_block_at(block, size)) != size) return false;
@@ -50,7 +50,7 @@ static bool in_a_pool(const emma_fit *fit, const emma_fit_block *block) {
     for (const emma_fit_pool *pool = fit->pools; pool != NULL; pool = pool->next) {
         uintptr_t offset = (uintptr_t)block - (uintptr_t)emma__fit_block_first(pool);
         if (offset < (uintptr_t)emma__fit_block_last(pool) - (uintptr_t)emma__fit_block_first(pool))
-            return emma__word_is_aligned(offset, EMMA_FIT_GRANULE);
+            return emma__span_word_is_aligned(offset, EMMA_FIT_GRANULE);
     }
     return false;
 }

@@ -16,7 +16,7 @@
 
 emma_bare_error emma_slab_region_layout(size_t block_bytes, size_t blocks, emma_layout *layout) {
     if (block_bytes < sizeof(void *) || block_bytes > PTRDIFF_MAX) return EMMA_BARE_INVALID_CONFIG;
-    size_t rounded = emma__word_align_up(block_bytes, sizeof(void *));
+    size_t rounded = emma__span_word_align_up(block_bytes, sizeof(void *));
     if (blocks != 0 && rounded > PTRDIFF_MAX / blocks) return EMMA_BARE_INVALID_CONFIG;
     *layout = (emma_layout){rounded * blocks, rounded & (0 - rounded)};
     return EMMA_BARE_OK;
@@ -28,15 +28,15 @@ emma_layout emma_slab_marks_layout(size_t blocks) {
 }
 
 /* Links are numbers of blocks. */
-static emma__word_link *link_at(const emma_slab *slab, size_t index) {
-    return (emma__word_link *)(void *)(slab->base + index * slab->block_bytes);
+static emma__span_word_link *link_at(const emma_slab *slab, size_t index) {
+    return (emma__span_word_link *)(void *)(slab->base + index * slab->block_bytes);
 }
 
 /* Nothing handed out yet. */
 static void start(emma_slab *slab, void *region, size_t *marks, size_t block_bytes, size_t blocks) {
     slab->base = region;
     slab->marks = marks;
-    slab->block_bytes = emma__word_align_up(block_bytes, sizeof(void *));
+    slab->block_bytes = emma__span_word_align_up(block_bytes, sizeof(void *));
     slab->blocks = blocks;
     slab->free = slab->fresh = slab->outstanding = 0;
     slab->owned = false;
@@ -48,10 +48,10 @@ emma_bare_error emma_slab_init(emma_slab *slab, void *region, size_t *marks, siz
     emma_bare_error error = emma_slab_region_layout(block_bytes, blocks, &layout);
     if (error != EMMA_BARE_OK) return error;
     size_t marks_bytes = marks != NULL ? emma_slab_marks_layout(blocks).size_bytes : 0;
-    if (!emma__word_range_exists(region, layout.size_bytes) || !emma__word_range_exists(marks, marks_bytes) ||
-        !emma__word_is_aligned((uintptr_t)region, layout.align_bytes) ||
-        !emma__word_is_aligned((uintptr_t)marks, sizeof(size_t)) ||
-        emma__word_ranges_overlap(region, layout.size_bytes, marks, marks_bytes))
+    if (!emma__span_word_range_exists(region, layout.size_bytes) || !emma__span_word_range_exists(marks, marks_bytes) ||
+        !emma__span_word_is_aligned((uintptr_t)region, layout.align_bytes) ||
+        !emma__span_word_is_aligned((uintptr_t)marks, sizeof(size_t)) ||
+        emma__span_word_ranges_overlap(region, layout.size_bytes, marks, marks_bytes))
         return EMMA_BARE_INVALID_LOCATION;
     start(slab, region, marks, block_bytes, blocks);
     return EMMA_BARE_OK;
@@ -83,7 +83,7 @@ void emma_slab_release(emma_slab *slab) {
 }
 
 void *emma_slab_allocate(emma_slab *slab, size_t size_bytes, size_t align_bytes) {
-    if (size_bytes > slab->block_bytes || !emma__word_is_pow2(align_bytes) || align_bytes > emma_slab_block_align(slab))
+    if (size_bytes > slab->block_bytes || !emma__span_word_is_pow2(align_bytes) || align_bytes > emma_slab_block_align(slab))
         return NULL;
     return emma_slab_allocate_block(slab);
 }

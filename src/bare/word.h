@@ -1,4 +1,4 @@
-/* word.h: what the bare allocators ask of a machine word: its bits, roundings and checks of addresses.
+/* span_word.h: what the bare allocators ask of a machine word: its bits, roundings and checks of addresses.
  *
  * Written on size_t, not on 64 bits, so that a 32-bit target pays for 32; and without a call into the compiler's
  * runtime library where the target lacks an instruction. Also holds the two choices of the build:
@@ -35,7 +35,7 @@ EMMA_STATIC_ASSERT(sizeof(size_t) == sizeof(void *) && sizeof(size_t) == sizeof(
 EMMA_STATIC_ASSERT(EMMA__WORD_BITS == 1 << EMMA__WORD_LOG2, "words of 32 or 64 bits");
 
 /* Index of the highest set bit. Requires: x != 0. Cost: one instruction, or log2 of the bits of a word. */
-static inline unsigned emma__word_highest(size_t x) {
+static inline unsigned emma__span_word_highest(size_t x) {
     if (EMMA__WORD_HAS_CLZ) return EMMA__WORD_BITS - 1u - (unsigned)__builtin_clzl(x);
     unsigned index = 0;
     for (unsigned half = EMMA__WORD_BITS / 2; half != 0; half /= 2) {
@@ -48,47 +48,47 @@ static inline unsigned emma__word_highest(size_t x) {
 }
 
 /* Index of the lowest set bit. Requires: x != 0. */
-static inline unsigned emma__word_lowest(size_t x) {
-    return emma__word_highest(x & (0 - x));
+static inline unsigned emma__span_word_lowest(size_t x) {
+    return emma__span_word_highest(x & (0 - x));
 }
 
 /* False for 0, too: 0 ^ (0 - 1) is not more than 0 - 1. */
-static inline bool emma__word_is_pow2(size_t x) {
+static inline bool emma__span_word_is_pow2(size_t x) {
     return (x ^ (x - 1)) > x - 1;
 }
 
 /* x rounded up to a multiple of align. Requires: align a power of two; no overflow. */
-static inline size_t emma__word_align_up(size_t x, size_t align) {
+static inline size_t emma__span_word_align_up(size_t x, size_t align) {
     return (x + align - 1) & (0 - align);
 }
 
 /* Requires: align a power of two. */
-static inline bool emma__word_is_aligned(uintptr_t x, size_t align) {
+static inline bool emma__span_word_is_aligned(uintptr_t x, size_t align) {
     return (x & (align - 1)) == 0;
 }
 
 /* size_bytes at memory exist, as far as addresses tell: they are not beyond the last address. At NULL no byte exists.
  */
-static inline bool emma__word_range_exists(const void *memory, size_t size_bytes) {
+static inline bool emma__span_word_range_exists(const void *memory, size_t size_bytes) {
     return size_bytes <= 0 - (uintptr_t)memory;
 }
 
 /* A word in memory whose type is the program's business: a link in a free block. */
-typedef size_t __attribute__((may_alias)) emma__word_link;
+typedef size_t __attribute__((may_alias)) emma__span_word_link;
 
 /* Clear and copy word by word. The stores are volatile: a compiler that recognised the loop would call libc for it. */
-static inline void emma__word_clear(void *words, size_t count) {
+static inline void emma__span_word_clear(void *words, size_t count) {
     for (size_t i = 0; i < count; i++)
-        ((volatile emma__word_link *)words)[i] = 0;
+        ((volatile emma__span_word_link *)words)[i] = 0;
 }
 
-static inline void emma__word_copy(void *to, const void *from, size_t count) {
+static inline void emma__span_word_copy(void *to, const void *from, size_t count) {
     for (size_t i = 0; i < count; i++)
-        ((volatile emma__word_link *)to)[i] = ((const emma__word_link *)from)[i];
+        ((volatile emma__span_word_link *)to)[i] = ((const emma__span_word_link *)from)[i];
 }
 
 /* Two ranges that exist share a byte. */
-static inline bool emma__word_ranges_overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
+static inline bool emma__span_word_ranges_overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
     uintptr_t distance = (uintptr_t)b - (uintptr_t)a;
     return distance < a_bytes || 0 - distance < b_bytes;
 }

@@ -8,16 +8,15 @@
 
 #include <stdatomic.h>
 
-#define ATOMIC_LOAD(object, order)              atomic_load_explicit(object, memory_order_##order)
-#define ATOMIC_STORE(object, value, order)      atomic_store_explicit(object, value, memory_order_##order)
-#define ATOMIC_EXCHANGE(object, value, order)   atomic_exchange_explicit(object, value, memory_order_##order)
-#define ATOMIC_ADD(object, value, order)        atomic_fetch_add_explicit(object, value, memory_order_##order)
-#define ATOMIC_SUB(object, value, order)        atomic_fetch_sub_explicit(object, value, memory_order_##order)
-#define ATOMIC_OR(object, value, order)         atomic_fetch_or_explicit(object, value, memory_order_##order)
-#define ATOMIC_AND(object, value, order)        atomic_fetch_and_explicit(object, value, memory_order_##order)
+#define ATOMIC_LOAD(object, order)            atomic_load_explicit(object, memory_order_##order)
+#define ATOMIC_STORE(object, value, order)    atomic_store_explicit(object, value, memory_order_##order)
+#define ATOMIC_EXCHANGE(object, value, order) atomic_exchange_explicit(object, value, memory_order_##order)
+#define ATOMIC_ADD(object, value, order)      atomic_fetch_add_explicit(object, value, memory_order_##order)
+#define ATOMIC_SUB(object, value, order)      atomic_fetch_sub_explicit(object, value, memory_order_##order)
+#define ATOMIC_OR(object, value, order)       atomic_fetch_or_explicit(object, value, memory_order_##order)
+#define ATOMIC_AND(object, value, order)      atomic_fetch_and_explicit(object, value, memory_order_##order)
 #define ATOMIC_CAS(object, expected, value, order)                                                                     \
-    atomic_compare_exchange_strong_explicit(object, expected, value, memory_order_##order,                             \
-                                            EMMA_CAS_FAILURE_##order)
+    atomic_compare_exchange_strong_explicit(object, expected, value, memory_order_##order, EMMA_CAS_FAILURE_##order)
 
 #define EMMA_CAS_FAILURE_relaxed memory_order_relaxed
 #define EMMA_CAS_FAILURE_acquire memory_order_acquire

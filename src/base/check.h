@@ -21,8 +21,8 @@ _Noreturn void emma__fatal(const char *message, uintptr_t address);
             emma__fatal(message, (uintptr_t)(address));                                                                \
     } while (0)
 
-#define EMMA_STRINGIFY(x)  #x
-#define EMMA_LINE_TEXT(x)  EMMA_STRINGIFY(x)
+#define EMMA_STRINGIFY(x)   #x
+#define EMMA_LINE_TEXT(x)   EMMA_STRINGIFY(x)
 #define EMMA_ASSERT_TEXT(c) "internal error: " #c " (" __FILE__ ":" EMMA_LINE_TEXT(__LINE__) ")"
 
 #define ASSERT(condition)                                                                                              \

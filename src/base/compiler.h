@@ -21,6 +21,18 @@
  * handlers; it emits no instruction. C11 7.17.4.2 (atomic_signal_fence). */
 #define EMMA_SIGNAL_FENCE() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
+/* Whether the code is built for ThreadSanitizer, which knows only some zones of the address space. */
+#if defined(__SANITIZE_THREAD__)
+#define EMMA_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define EMMA_THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef EMMA_THREAD_SANITIZER
+#define EMMA_THREAD_SANITIZER 0
+#endif
+
 #define EMMA_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
 
 #endif

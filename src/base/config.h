@@ -21,6 +21,11 @@
 #ifndef EMMA_HAS_TLS
 #define EMMA_HAS_TLS 1
 #endif
+#if EMMA_HAS_TLS
+#define EMMA_THREAD_LOCAL _Thread_local
+#else
+#define EMMA_THREAD_LOCAL
+#endif
 
 enum {
     EMMA_SLICE_LOG2 = EMMA_TORTURE ? 14 : 16,

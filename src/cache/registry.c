@@ -16,7 +16,7 @@ static emma_wiped *make_wiped(emma_registry *registry) {
     uintptr_t address = emma__plat_map(page);
     if (address == 0)
         return 0;
-    emma__plat_wipe_on_fork(address, page); /* refused: children are not noticed, see the banner */
+    emma__plat_wipe_on_fork(address, page);    /* refused: children are not noticed, see the banner */
     emma_wiped *wiped = (emma_wiped *)address; // NOLINT(performance-no-int-to-ptr)
     emma_wiped *present = 0;
     if (ATOMIC_CAS(&registry->wiped, &present, wiped, acq_rel)) /* pairs with the load in emma__registry_generation */

@@ -40,11 +40,11 @@ typedef struct emma_wiped {
 
 typedef struct emma_registry {
     _Atomic(emma_record_block *) first;
-    _Atomic(emma_wiped *) wiped;        /* 0: not made yet */
-    _Atomic(uint32_t) generation;       /* counts forks; 0: not begun */
-    _Atomic(uint32_t) process_id;       /* of this generation */
-    _Atomic(uint32_t) judged;           /* where judging goes on */
-    _Atomic(uint32_t) threads;          /* records ever taken: 0, 1, or more */
+    _Atomic(emma_wiped *) wiped;  /* 0: not made yet */
+    _Atomic(uint32_t) generation; /* counts forks; 0: not begun */
+    _Atomic(uint32_t) process_id; /* of this generation */
+    _Atomic(uint32_t) judged;     /* where judging goes on */
+    _Atomic(uint32_t) threads;    /* records ever taken: 0, 1, or more */
 } emma_registry;
 
 /* The generation, begun anew if this is a child of fork. Returns: 0 iff memory is refused.

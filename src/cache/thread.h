@@ -41,8 +41,9 @@ typedef struct emma_thread {
 } emma_thread;
 
 /* closed is never written: its magazines take nothing and give nothing. */
-#define EMMA_CLOSED(which)  ((emma_magazine_pair *)(uintptr_t)&emma__closed[which])
-#define EMMA_THREAD_INITIAL {EMMA_CLOSED(EMMA_UNSTARTED), 0, 0, 0, 0}
+#define EMMA_CLOSED(which) ((emma_magazine_pair *)(uintptr_t)&emma__closed[which])
+#define EMMA_THREAD_INITIAL                                                                                            \
+    { EMMA_CLOSED(EMMA_UNSTARTED), 0, 0, 0, 0 }
 
 static EMMA_ALWAYS_INLINE emma_magazine_pair *emma__thread_take(emma_thread *thread) {
     emma_magazine_pair *cache = thread->cache;

@@ -1,7 +1,7 @@
 /* stats.c: see stats.h. A block is out of its span, and cached or live; so live = out - cached. */
 #include "ctl/stats.h"
 
-#include "span/word.h"
+#include "span/span_word.h"
 
 static size_t cached_bytes(const emma_heap *heap) {
     size_t bytes = 0;
@@ -18,7 +18,7 @@ static void add_tract(const emma_tract *tract, emma_stats *stats, size_t *out_by
     unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
     for (unsigned slice = EMMA_TRACT_META_SLICES; slice < mapped; slice++) {
         const emma_span *span = &table->record[slice];
-        emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&span->word, relaxed));
+        emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, relaxed));
         if (word.class == EMMA_CLASS_LARGE) {
             stats->large_blocks++;
             stats->large_bytes += span->large_bytes;

@@ -5,8 +5,7 @@
 enum { LARGE_MAX_BYTES = EMMA_RUN_MAX_SLICES * EMMA_SLICE_BYTES };
 
 static void *alloc_small_once(emma_heap *heap, emma_thread *thread, emma_magazine_pair **cache, unsigned class) {
-    emma_magazines *magazines =
-        thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, cache) : 0;
+    emma_magazines *magazines = thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, cache) : 0;
     return magazines != 0 ? emma__magazines_alloc(magazines, &heap->depot, class)
                           : emma__shared_alloc(&heap->shared, &heap->depot, class);
 }

@@ -2,11 +2,10 @@
 #include "base/check.h"
 #include "heap/heap.h"
 #include "span/offer.h"
-#include "span/word.h"
+#include "span/span_word.h"
 
 static void free_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, unsigned class) {
-    emma_magazines *magazines =
-        thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, &cache) : 0;
+    emma_magazines *magazines = thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, &cache) : 0;
     if (EMMA_UNLIKELY(emma__chain_looks_free(block)) && emma__heap_is_free(heap, magazines, class, block))
         emma__fatal("double free", (uintptr_t)block);
     if (magazines != 0)
@@ -49,7 +48,7 @@ void emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *c
 /* Whether a word could be the first word of a free block of this class: cheap, and almost never wrong by chance. */
 static bool is_plausible(emma_heap *heap, emma_chain word, unsigned class) {
     const void *next = emma__chain_first(word);
-    if (word == emma__word_link((uint16_t)(word >> 16)))
+    if (word == emma__span_word_link((uint16_t)(word >> 16)))
         return true;
     if (emma__chain_room(word) > EMMA_MAGAZINE_MAX_BLOCKS)
         return false;
@@ -81,10 +80,10 @@ static bool depot_contains(emma_depot *depot, unsigned class, const void *block)
 
 static bool home_chain_contains(uint16_t chain, uintptr_t start, unsigned class, const void *block) {
     while (chain != EMMA_SPAN_NO_BLOCK) {
-        const void *here = emma__word_block(start, chain);
+        const void *here = emma__span_word_block(start, chain);
         if (here == block)
             return true;
-        chain = emma__word_next(here, class);
+        chain = emma__span_word_next(here, class);
     }
     return false;
 }
@@ -94,13 +93,13 @@ static bool span_contains(emma_heap *heap, unsigned class, const void *block) {
     uintptr_t address = (uintptr_t)block;
     emma_span *record = emma__span_at(address);
     emma_span *span = record - record->slices_before;
-    uintptr_t start = (address & ~((uintptr_t)EMMA_SLICE_BYTES - 1)) -
-                      ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
+    uintptr_t start =
+        (address & ~((uintptr_t)EMMA_SLICE_BYTES - 1)) - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
     if (!emma__offer_claim_span(emma__tract_of(start), class, emma__tract_slice_of(start)))
         return false;
     uint16_t head = (uint16_t)ATOMIC_LOAD(&span->word, acquire);
-    bool found = home_chain_contains(head, start, class, block) ||
-                 home_chain_contains(span->local, start, class, block);
+    bool found =
+        home_chain_contains(head, start, class, block) || home_chain_contains(span->local, start, class, block);
     emma__span_disown(&heap->depot.spans, span, start, 0);
     return found;
 }

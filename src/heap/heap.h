@@ -1,6 +1,6 @@
 /* heap.h: the instance. A heap contains its layers one within the other (depot > spans > regions), the records of its
- * thread caches and its shared caches. Zero, but for the directory, is a valid heap that has not started: the first
- * operation that needs memory opens a region.
+ * thread caches and its shared caches. EMMA_HEAP_INITIAL is a valid heap that has not started: the first operation
+ * that needs memory opens a region.
  *
  * The functions here are the slow paths. Those that take a thread and a cache word are called with the word taken
  * (thread.h) and give it back in every case; thread is NULL where there is no thread-local storage, and then the shared
@@ -19,9 +19,18 @@ typedef struct emma_purge_state {
     _Atomic(size_t) ticked_slices; /* slices freed, ever, at the last tick */
     _Atomic(size_t) crest_slices;  /* most slices used since the last compaction */
     _Atomic(uint32_t) compacting;  /* claimed by a try */
-    _Atomic(uint32_t) janitor;     /* when to start it: EMMA_JANITOR_* of emma.h */
+    _Atomic(size_t) janitor;       /* when it may be started: 0 off, 1 threads, 2 on (ctl/options.h) */
+    _Atomic(size_t) dirty_bytes;   /* the part of the bound that does not depend on what is used */
+    _Atomic(size_t) dirty_seconds;
     _Atomic(uintptr_t) janitor_stack;
 } emma_purge_state;
+
+/* The default settings; the rest of a heap begins as zero. */
+#define EMMA_PURGE_INITIAL                                                                                             \
+    { .dirty_bytes = EMMA_TORTURE ? 65536 : 12 << 20, .dirty_seconds = 10 }
+
+#define EMMA_HEAP_INITIAL(directory)                                                                                   \
+    { .depot.spans.regions = EMMA_REGIONS_INITIAL(directory), .purge = EMMA_PURGE_INITIAL }
 
 typedef struct emma_heap {
     emma_depot depot;

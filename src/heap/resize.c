@@ -42,8 +42,8 @@ void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes) {
     emma_regions *regions = emma__heap_regions(heap);
     size_t page = emma__regions_page_bytes(regions);
     size_t moved = found.usable_bytes & ~(page - 1);
-    if (found.kind < EMMA_BLOCK_LARGE || moved < MOVE_MIN_BYTES || moved != found.usable_bytes ||
-        size_bytes <= moved || size_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
+    if (found.kind < EMMA_BLOCK_LARGE || moved < MOVE_MIN_BYTES || moved != found.usable_bytes || size_bytes <= moved ||
+        size_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
         return 0;
     uintptr_t address = (uintptr_t)block;
     const emma_huge *to = emma__huge_adopt(regions, address, moved, size_bytes);

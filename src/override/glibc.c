@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "override/override.h"
-#include "plat/plat.h"
 
 struct mallinfo2_figures {
     size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
@@ -104,5 +105,6 @@ void malloc_stats(void) {
                           "max mmap bytes   = %10zu\n",
                           stats.mapped_bytes, stats.allocated_bytes, stats.mapped_bytes, stats.allocated_bytes,
                           stats.cached_bytes, stats.dirty_bytes, stats.large_blocks, stats.large_bytes);
-    emma__plat_write_error(line, length > 0 ? (size_t)length : 0); /* raw: not a cancellation point */
+    if (length > 0)
+        syscall(SYS_write, STDERR_FILENO, line, (size_t)length); /* write(2) is a cancellation point; this is not */
 }

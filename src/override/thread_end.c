@@ -12,9 +12,6 @@
 #include "override/override.h"
 
 enum { NO_KEY, MAKING_KEY, HAVE_KEY };
-#ifndef PTHREAD_DESTRUCTOR_ITERATIONS
-enum { PTHREAD_DESTRUCTOR_ITERATIONS = 4 };
-#endif
 
 static _Atomic(int) key_state;
 static pthread_key_t key;

@@ -8,11 +8,13 @@
  * Its word lies on the page that fork wipes: 0 none, 1 being started, else its thread id, cleared by the kernel when its
  * stack is no longer used. In a child of fork there is none, and one may be started. Stack: one mapping, kept and reused. */
 #include "base/check.h"
-#include "emma.h"
 #include "plat/plat.h"
 #include "purge/purge.h"
 
 enum {
+    JANITOR_OFF = 0, /* as options.h names them */
+    JANITOR_THREADS,
+    JANITOR_ON,
     STACK_BYTES = 32 * 1024,
     LOOK_MILLISECONDS = 1000,
     OLD_SECONDS = 2,
@@ -50,10 +52,10 @@ static uintptr_t stack_of(emma_heap *heap) {
 }
 
 static bool may_start(emma_heap *heap) {
-    uint32_t when = ATOMIC_LOAD(&heap->purge.janitor, relaxed);
-    if (when == EMMA_JANITOR_OFF)
+    size_t when = ATOMIC_LOAD(&heap->purge.janitor, relaxed);
+    if (when == JANITOR_OFF || when > JANITOR_ON)
         return false;
-    if (when == EMMA_JANITOR_THREADS && ATOMIC_LOAD(&heap->registry.threads, relaxed) < 2)
+    if (when == JANITOR_THREADS && ATOMIC_LOAD(&heap->registry.threads, relaxed) < 2)
         return false;
     emma_regions *regions = emma__heap_regions(heap);
     size_t used = ATOMIC_LOAD(&regions->used_slices, relaxed);
@@ -77,8 +79,4 @@ void emma__janitor_start(emma_heap *heap) {
         ATOMIC_LOAD(&heap->registry.process_id, relaxed) != emma__plat_process_id() ||
         !emma__plat_thread_start(janitor, heap, stack, STACK_BYTES, &wiped->janitor))
         ATOMIC_STORE(&wiped->janitor, 0, release);
-}
-
-void emma__purge_set_janitor(emma_heap *heap, int when) {
-    ATOMIC_STORE(&heap->purge.janitor, (uint32_t)when, relaxed);
 }

@@ -2,11 +2,11 @@
 #include "purge/purge.h"
 
 #include "plat/plat.h"
-#include "span/word.h"
+#include "span/span_word.h"
 
 size_t emma__purge_bound(emma_heap *heap) {
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed) << EMMA_SLICE_LOG2;
-    return EMMA_DIRTY_FLOOR_BYTES + used / EMMA_DIRTY_SHARE;
+    return ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed) + used / EMMA_DIRTY_SHARE;
 }
 
 /* Purge the old enough chunks of a tract, from the highest. Returns: slices purged. */
@@ -88,7 +88,7 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
 
     uint32_t now = emma__plat_seconds();
     if (now != ATOMIC_EXCHANGE(&regions->now_seconds, now, relaxed))
-        emma__purge_dirty(heap, freed - ticked, EMMA_DIRTY_SECONDS);
+        emma__purge_dirty(heap, freed - ticked, (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed));
     if (has_shrunk(heap))
         emma__purge_compact(heap, thread);
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;

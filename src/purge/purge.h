@@ -3,12 +3,12 @@
  *     what                              when                                                   by whom
  *     ---------------------------------+------------------------------------------------------+----------------
  *     free dirty slices above a bound   at a tick: 1 MiB has been freed since the last one      who freed it
- *     free dirty slices of 10 seconds   at a tick, once a second                                who freed
+ *     free dirty slices of some seconds  at a tick, once a second                               who freed
  *     free pages of spans, the depot    the heap has shrunk by a quarter since it last was so    who freed
  *     all of these                      nothing happens for two seconds                         the janitor
  *     huge blocks                       at their free                                           who frees
  *
- * The bound is EMMA_DIRTY_FLOOR_BYTES + 1/EMMA_DIRTY_SHARE of what is used. Memory is claimed from the lowest address, so
+ * The bound is the option dirty_bytes + 1/EMMA_DIRTY_SHARE of what is used. Memory is claimed from the lowest address, so
  * it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were allocated, so
  * nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
  *
@@ -19,9 +19,7 @@
 #include "heap/heap.h"
 
 enum {
-    EMMA_DIRTY_FLOOR_BYTES = EMMA_TORTURE ? 65536 : 12 << 20,
     EMMA_DIRTY_SHARE = 16,
-    EMMA_DIRTY_SECONDS = 10,
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
     EMMA_SHRINK_FLOOR_SLICES = (8 << 20) / EMMA_SLICE_BYTES,
     EMMA_SHRINK_SHARE = 4,
@@ -50,9 +48,6 @@ size_t emma__purge_all(emma_heap *heap, emma_thread *thread);
 
 /* The dirty bytes that the heap may keep at present. */
 size_t emma__purge_bound(emma_heap *heap);
-
-/* When the janitor may be started: EMMA_JANITOR_* of emma.h. */
-void emma__purge_set_janitor(emma_heap *heap, int when);
 
 /* Start the janitor if it may be, and none runs (janitor.c). */
 void emma__janitor_start(emma_heap *heap);

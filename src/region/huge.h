@@ -20,8 +20,8 @@ enum { EMMA_HUGE_MAX_SMALL = 1024 };
 typedef struct emma_huge {
     emma_region *region;
     uintptr_t block;
-    size_t mapped_bytes;      /* from the granule's start */
-    _Atomic(size_t) is_live;  /* exchanged for 0 by the free; a second free sees it */
+    size_t mapped_bytes;     /* from the granule's start */
+    _Atomic(size_t) is_live; /* exchanged for 0 by the free; a second free sees it */
 } emma_huge;
 
 /* The huge block that begins at address. Returns: 0 iff there is none. Cost: O(slots before the block), usually 1. */

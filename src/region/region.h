@@ -83,8 +83,9 @@ void emma__regions_release_slots(emma_region *region, uintptr_t address, unsigne
 bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsigned n);
 
 /* A base from which every address is far. */
-#define EMMA_NO_BASE                       ((uintptr_t)1 << 63)
-#define EMMA_REGIONS_INITIAL(directory_of) {.base = EMMA_NO_BASE, .directory = (directory_of)}
+#define EMMA_NO_BASE ((uintptr_t)1 << 63)
+#define EMMA_REGIONS_INITIAL(directory_of)                                                                             \
+    { .base = EMMA_NO_BASE, .directory = (directory_of) }
 
 size_t emma__regions_page_bytes(emma_regions *regions);
 

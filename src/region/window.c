@@ -12,21 +12,13 @@ enum {
     SLOT_TRIES = 64,
 };
 
-/* Address zones where nothing else is put by kernels or sanitizers. The low one is for small address spaces. */
-#if defined(__SANITIZE_THREAD__)
-#define EMMA_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define EMMA_THREAD_SANITIZER 1
-#endif
-#endif
-#ifdef EMMA_THREAD_SANITIZER
-static const uint64_t zone_low[2] = {UINT64_C(0x7e8000000000), UINT64_C(0x7e8000000000)};
-static const uint64_t zone_bytes[2] = {UINT64_C(1) << 39, UINT64_C(1) << 39};
-#else
-static const uint64_t zone_low[2] = {UINT64_C(20) << 40, UINT64_C(64) << 30};
-static const uint64_t zone_bytes[2] = {UINT64_C(8) << 40, UINT64_C(64) << 30};
-#endif
+/* Address zones where nothing else is put by kernels or sanitizers: { from, length }. The second is for small address
+ * spaces; ThreadSanitizer allows one only. */
+static const uint64_t zones[2][2] = {
+    {UINT64_C(20) << 40, UINT64_C(8) << 40},
+    {UINT64_C(64) << 30, UINT64_C(64) << 30},
+};
+static const uint64_t thread_sanitizer_zone[2] = {UINT64_C(0x7e8000000000), UINT64_C(1) << 39};
 
 static const size_t region_bytes = (size_t)EMMA_REGION_HEADER_BYTES + EMMA_REGION_CLASS_DISTANCE;
 
@@ -34,8 +26,8 @@ static const size_t region_bytes = (size_t)EMMA_REGION_HEADER_BYTES + EMMA_REGIO
 static uintptr_t map_header(void) {
     uint64_t hint = emma__plat_random_hint();
     for (unsigned try = 0, zone = 0; try < OPEN_TRIES; try++) {
-        uint64_t offset = hint % (zone_bytes[zone] >> EMMA_TRACT_LOG2) << EMMA_TRACT_LOG2;
-        uintptr_t base = (uintptr_t)(zone_low[zone] + offset);
+        const uint64_t *range = EMMA_THREAD_SANITIZER ? thread_sanitizer_zone : zones[zone];
+        uintptr_t base = (uintptr_t)(range[0] + (hint % (range[1] >> EMMA_TRACT_LOG2) << EMMA_TRACT_LOG2));
         emma_map_result result = emma__plat_map_at(base - region_bytes, region_bytes);
         if (result == EMMA_MAP_DONE)
             return base;

@@ -7,7 +7,7 @@
 #include "plat/plat.h"
 #include "span/offer.h"
 #include "span/span.h"
-#include "span/word.h"
+#include "span/span_word.h"
 
 enum { BLOCK_WORDS = EMMA_SLICE_BYTES / EMMA_BLOCK_ALIGN / 64 };
 
@@ -32,7 +32,7 @@ static void mark_chain(struct map *map, uint16_t chain, uintptr_t start, unsigne
     while (chain != EMMA_SPAN_NO_BLOCK) {
         unsigned block = emma__class_index(class, (uint32_t)chain * EMMA_BLOCK_ALIGN);
         map->free[block / 64] |= UINT64_C(1) << (block % 64);
-        chain = emma__word_next(emma__word_block(start, chain), class);
+        chain = emma__span_word_next(emma__span_word_block(start, chain), class);
     }
 }
 
@@ -87,8 +87,8 @@ static void rebuild_local(emma_span *span, uintptr_t start, unsigned class, cons
         for (unsigned block = end; block-- > first;) {
             if (!is_free(map, block))
                 continue;
-            uint16_t offset = emma__word_of_offset((uintptr_t)block * size);
-            *(uint64_t *)emma__word_block(start, offset) = emma__word_link(next);
+            uint16_t offset = emma__span_word_of_offset((uintptr_t)block * size);
+            *(uint64_t *)emma__span_word_block(start, offset) = emma__span_word_link(next);
             next = offset;
         }
     }
@@ -111,7 +111,8 @@ static size_t purge_lines(uintptr_t start, uint64_t lines) {
 
 /* The owner of a span gives back its idle pages. */
 static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class) {
-    unsigned lines = ((emma__class_table[class].blocks - 1u) * emma__class_table[class].size_bytes >> EMMA_LINE_LOG2) + 1;
+    unsigned lines =
+        ((emma__class_table[class].blocks - 1u) * emma__class_table[class].size_bytes >> EMMA_LINE_LOG2) + 1;
     struct map map = {{0}};
     uint16_t came_home = emma__span_take_head(span);
     mark_chain(&map, came_home, start, class);
@@ -128,7 +129,7 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
 
 size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice) {
     emma_span *span = &emma__span_table_of(tract)->record[slice];
-    emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&span->word, relaxed));
+    emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, relaxed));
     if (word.class == EMMA_CLASS_NONE || word.class >= EMMA_CLASS_COUNT)
         return 0;
     size_t at_home_bytes = (emma__class_table[word.class].blocks - (size_t)word.out) * emma__class_size(word.class);
@@ -141,7 +142,7 @@ size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice) {
 }
 
 void emma__spans_repair(emma_tract *tract, unsigned slice) {
-    emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&emma__span_table_of(tract)->record[slice].word, acquire));
+    emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&emma__span_table_of(tract)->record[slice].word, acquire));
     if (word.state == EMMA_SPAN_OFFERED)
         emma__offer_set(tract, word.class, slice);
 }

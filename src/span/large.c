@@ -2,7 +2,7 @@
  * class byte is ever set for it, so a free of it leaves the fast path by itself. Interface in span.h. */
 #include "base/check.h"
 #include "span/span.h"
-#include "span/word.h"
+#include "span/span_word.h"
 
 static const emma_span_word large_word = {EMMA_SPAN_NO_BLOCK, 0, EMMA_CLASS_LARGE, EMMA_SPAN_OWNED};
 
@@ -23,7 +23,7 @@ uintptr_t emma__spans_claim_large(emma_spans *spans, size_t size_bytes, unsigned
     emma_span *span = emma__span_at(address);
     span->slices = slices;
     span->large_bytes = usable_of(size_bytes);
-    ATOMIC_STORE(&span->word, emma__word_pack(large_word), release);
+    ATOMIC_STORE(&span->word, emma__span_word_pack(large_word), release);
     return address;
 }
 
@@ -32,7 +32,7 @@ bool emma__spans_release_large(emma_spans *spans, uintptr_t address) {
         return false;
     emma_span *span = emma__span_at(address);
     unsigned slices = span->slices;
-    uint64_t live = emma__word_pack(large_word);
+    uint64_t live = emma__span_word_pack(large_word);
     if (!ATOMIC_CAS(&span->word, &live, 0, acq_rel)) /* of two frees of one block, one fails */
         return false;
     emma__regions_release(&spans->regions, address, slices, true);

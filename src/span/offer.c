@@ -1,7 +1,7 @@
 /* offer.c: see offer.h. */
 #include "span/offer.h"
 
-#include "span/word.h"
+#include "span/span_word.h"
 
 static emma_span_index *index_of(const emma_region *region) {
     return (emma_span_index *)((uintptr_t)region + EMMA_REGION_OWN_BYTES); // NOLINT(performance-no-int-to-ptr)
@@ -33,12 +33,12 @@ bool emma__offer_claim_span(emma_tract *tract, unsigned class, unsigned slice) {
     emma_span *span = &emma__span_table_of(tract)->record[slice];
     uint64_t packed = ATOMIC_LOAD(&span->word, acquire);
     for (;;) {
-        emma_span_word word = emma__word_unpack(packed);
+        emma_span_word word = emma__span_word_unpack(packed);
         if (word.class != class || word.state != EMMA_SPAN_OFFERED)
             return false;
         word.state = EMMA_SPAN_OWNED;
         /* Acquire: pairs with the release of the last owner (its local chain and fresh lines) and of pushers (links). */
-        if (ATOMIC_CAS(&span->word, &packed, emma__word_pack(word), acq_rel))
+        if (ATOMIC_CAS(&span->word, &packed, emma__span_word_pack(word), acq_rel))
             break;
     }
     emma__offer_clear(tract, class, slice);
@@ -48,8 +48,7 @@ bool emma__offer_claim_span(emma_tract *tract, unsigned class, unsigned slice) {
 /* A bit led to a span that is not offered: take it away, look again, set it if it was true after all. */
 static void clear_stale(emma_tract *tract, unsigned class, unsigned slice) {
     emma__offer_clear(tract, class, slice);
-    emma_span_word word =
-        emma__word_unpack(ATOMIC_LOAD(&emma__span_table_of(tract)->record[slice].word, seq_cst));
+    emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&emma__span_table_of(tract)->record[slice].word, seq_cst));
     if (word.class == class && word.state == EMMA_SPAN_OFFERED)
         emma__offer_set(tract, class, slice);
 }

@@ -3,14 +3,14 @@
 
 #include "base/check.h"
 #include "span/offer.h"
-#include "span/word.h"
+#include "span/span_word.h"
 
 enum { REFILL_SPANS_MAX = 4 };
 
-uint16_t emma__word_next(const void *block, unsigned class) {
+uint16_t emma__span_word_next(const void *block, unsigned class) {
     uint64_t link = *(const uint64_t *)block;
     uint16_t next = (uint16_t)(link >> 16);
-    bool sound = link == emma__word_link(next);
+    bool sound = link == emma__span_word_link(next);
     if (sound && next != EMMA_SPAN_NO_BLOCK) {
         uint32_t offset = (uint32_t)next * EMMA_BLOCK_ALIGN;
         unsigned index = emma__class_index(class, offset);
@@ -37,13 +37,13 @@ void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsi
     uint64_t packed = ATOMIC_LOAD(&span->word, relaxed);
     emma_span_word word;
     do {
-        word = emma__word_unpack(packed);
+        word = emma__span_word_unpack(packed);
         word.out = (uint16_t)(word.out + count);
         if (word.out == 0)
             break;
         bool has_more = word.head != EMMA_SPAN_NO_BLOCK || span->local != EMMA_SPAN_NO_BLOCK || span->fresh_lines != 0;
         word.state = has_more ? EMMA_SPAN_OFFERED : EMMA_SPAN_IDLE;
-    } while (!ATOMIC_CAS(&span->word, &packed, emma__word_pack(word), seq_cst));
+    } while (!ATOMIC_CAS(&span->word, &packed, emma__span_word_pack(word), seq_cst));
     if (word.out == 0)
         retire(spans, span, start);
     else if (word.state == EMMA_SPAN_OFFERED)
@@ -68,7 +68,7 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
     span->local = EMMA_SPAN_NO_BLOCK;
     span->slices = info->slices;
     emma_span_word word = {EMMA_SPAN_NO_BLOCK, 0, (uint8_t) class, EMMA_SPAN_OWNED};
-    ATOMIC_STORE(&span->word, emma__word_pack(word), release);
+    ATOMIC_STORE(&span->word, emma__span_word_pack(word), release);
     *start = address;
     return span;
 }
@@ -88,8 +88,8 @@ static unsigned carve(emma_span *span, uintptr_t start, unsigned class, emma_cha
     uint16_t next = EMMA_SPAN_NO_BLOCK;
     for (unsigned i = end; i-- > first + count;) {
         uintptr_t offset = (uintptr_t)i * size;
-        *(uint64_t *)(start + offset) = emma__word_link(next); // NOLINT(performance-no-int-to-ptr)
-        next = emma__word_of_offset(offset);
+        *(uint64_t *)(start + offset) = emma__span_word_link(next); // NOLINT(performance-no-int-to-ptr)
+        next = emma__span_word_of_offset(offset);
     }
     span->local = next;
     for (unsigned i = first + count; i-- > first;)
@@ -101,8 +101,8 @@ static unsigned take_local(emma_span *span, uintptr_t start, unsigned class, emm
     unsigned count = 0;
     uint16_t local = span->local;
     while (count < want && local != EMMA_SPAN_NO_BLOCK) {
-        void *block = emma__word_block(start, local);
-        local = emma__word_next(block, class);
+        void *block = emma__span_word_block(start, local);
+        local = emma__span_word_next(block, class);
         *chain = emma__chain_push(*chain, block);
         count++;
     }
@@ -115,12 +115,12 @@ uint16_t emma__span_take_head(emma_span *span) {
     emma_span_word word;
     uint16_t head;
     do {
-        word = emma__word_unpack(packed);
+        word = emma__span_word_unpack(packed);
         head = word.head;
         if (head == EMMA_SPAN_NO_BLOCK)
             break;
         word.head = EMMA_SPAN_NO_BLOCK;
-    } while (!ATOMIC_CAS(&span->word, &packed, emma__word_pack(word), acq_rel)); /* pairs with push: links */
+    } while (!ATOMIC_CAS(&span->word, &packed, emma__span_word_pack(word), acq_rel)); /* pairs with push: links */
     return head;
 }
 
@@ -169,15 +169,15 @@ static void push(emma_spans *spans, const struct group *group, unsigned class) {
     emma_span_word before;
     emma_span_word word;
     do {
-        before = word = emma__word_unpack(packed);
+        before = word = emma__span_word_unpack(packed);
         CHECK(word.class == class && word.out >= group->count, "double free", group->last);
-        *(uint64_t *)group->last = emma__word_link(word.head);
+        *(uint64_t *)group->last = emma__span_word_link(word.head);
         word.head = group->first;
         word.out = (uint16_t)(word.out - group->count);
         if (word.state != EMMA_SPAN_OWNED)
             word.state = word.out == 0 ? EMMA_SPAN_OWNED : EMMA_SPAN_OFFERED;
         /* Release: the links, and the program's last use of the blocks. Sequentially consistent: offer bits, span.h. */
-    } while (!ATOMIC_CAS(&span->word, &packed, emma__word_pack(word), seq_cst));
+    } while (!ATOMIC_CAS(&span->word, &packed, emma__span_word_pack(word), seq_cst));
 
     emma_tract *tract = emma__tract_of(group->start);
     unsigned slice = emma__tract_slice_of(group->start);
@@ -194,11 +194,11 @@ static void push(emma_spans *spans, const struct group *group, unsigned class) {
 
 bool emma__span_is_block(const emma_span *record, uintptr_t address) {
     const emma_span *span = record - record->slices_before;
-    emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&span->word, relaxed));
+    emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, relaxed));
     if (word.class == EMMA_CLASS_NONE || word.class >= EMMA_CLASS_COUNT)
         return false;
-    uintptr_t start = (address & ~((uintptr_t)EMMA_SLICE_BYTES - 1)) -
-                      ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
+    uintptr_t start =
+        (address & ~((uintptr_t)EMMA_SLICE_BYTES - 1)) - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
     uint32_t offset = (uint32_t)(address - start);
     unsigned index = emma__class_index(word.class, offset);
     return index < emma__class_table[word.class].blocks && index * emma__class_size(word.class) == offset;
@@ -222,9 +222,9 @@ void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) 
             group.last = block;
             group.count = 0;
         } else {
-            *(uint64_t *)block = emma__word_link(group.first);
+            *(uint64_t *)block = emma__span_word_link(group.first);
         }
-        group.first = emma__word_of_offset(address - group.start);
+        group.first = emma__span_word_of_offset(address - group.start);
         group.count++;
     }
     if (group.span != 0)
@@ -232,7 +232,7 @@ void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) 
 }
 
 bool emma__span_valid(const emma_span *span) {
-    emma_span_word word = emma__word_unpack(ATOMIC_LOAD(&span->word, acquire));
+    emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, acquire));
     if (word.class == EMMA_CLASS_NONE)
         return word.out == 0;
     if (word.class == EMMA_CLASS_LARGE)

@@ -6,9 +6,9 @@
 #include "plat/plat.h"
 
 enum {
-    CLONE_AS_PTHREAD = 0x100 /* VM */ | 0x200 /* FS */ | 0x400 /* FILES */ | 0x800 /* SIGHAND */ | 0x10000 /* THREAD */ |
-                       0x40000 /* SYSVSEM */ | 0x80000 /* SETTLS */ | 0x100000 /* PARENT_SETTID */ |
-                       0x200000 /* CHILD_CLEARTID */,
+    CLONE_AS_PTHREAD = 0x100 /* VM */ | 0x200 /* FS */ | 0x400 /* FILES */ | 0x800 /* SIGHAND */ |
+                       0x10000 /* THREAD */ | 0x40000 /* SYSVSEM */ | 0x80000 /* SETTLS */ |
+                       0x100000 /* PARENT_SETTID */ | 0x200000 /* CHILD_CLEARTID */,
     MASK_SET = 2,
     SIGNAL_SET_BYTES = 8,
     CLOCK_MONOTONIC_ID = 1,

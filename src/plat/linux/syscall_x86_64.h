@@ -57,8 +57,8 @@ static inline long emma__clone_raw(unsigned long flags, uintptr_t *stack_top, _A
                      "syscall\n\t"
                      "1:"
                      : "=a"(result)
-                     : "a"((long)EMMA_SYS_clone), "D"(flags), "S"(stack_top), "d"(parent_word), "r"(r10), "r"(r8),
-                       [exit] "i"(EMMA_SYS_exit)
+                     : "a"((long)EMMA_SYS_clone), "D"(flags), "S"(stack_top), "d"(parent_word), "r"(r10),
+                       "r"(r8), [exit] "i"(EMMA_SYS_exit)
                      : "rcx", "r11", "memory");
     return result;
 }

@@ -1,0 +1,26 @@
+/* options.h: what can be set at run time, in one table. From it come the parser, the help and docs/TUNING.md.
+ *
+ *     key             values                          meaning
+ *
+ * An option string is "key=value,key=value"; sizes take K, M or G. Options are words of the heap, read by the layers that
+ * they concern; nothing below ctl knows of option strings. */
+#ifndef EMMA_CTL_OPTIONS_H
+#define EMMA_CTL_OPTIONS_H
+
+#include "base/text.h"
+#include "heap/heap.h"
+
+/* X(key, word of heap->purge, kind, text of the help) */
+#define EMMA_OPTIONS(X)                                                                                                \
+    X(janitor, janitor, JANITOR, "off, threads or on: when an idle process may have a thread that gives memory back")  \
+    X(dirty_bytes, dirty_bytes, SIZE, "how many free bytes may stay dirty, beside 1/16 of what is used")               \
+    X(dirty_seconds, dirty_seconds, NUMBER, "how long a free page may stay dirty while the process works")
+
+/* Apply an option string to a heap. Returns: NULL if all of it was understood, else the first part that was not (what
+ * comes before it is applied). Threads: any; each option is one store. */
+const char *emma__options_apply(emma_heap *heap, const char *options);
+
+/* Write one line for each option: key, value at present, help. */
+void emma__options_help(emma_heap *heap, emma_text *text);
+
+#endif

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Runs foreign malloc test suites, taken from Debian's source packages, against emma and other allocators.
 
 Prints one table, a row per test and a column per allocator. Exits with 1 iff emma fails a test.

@@ -11,8 +11,8 @@ ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "conformance"
 TMP = BUILD / "tmp"
 
-CC = os.environ.get("CC", "cc")
-CXX = os.environ.get("CXX", "c++")
+CC = os.environ.get("CC", "gcc")
+CXX = os.environ.get("CXX", "g++")
 
 PASS, FAIL, SKIP = "pass", "FAIL", "skip"
 

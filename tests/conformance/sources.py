@@ -14,7 +14,7 @@ def version_of(package):
 
 def unpack(package, folder, tarball_pattern, *members):
     """The parts named by `members` of the package's tarball, in build/conformance/FOLDER; done once per version."""
-    need(package)
+    need(package, "xz-utils")
     target = BUILD / folder
     stamp = target / ".version"
     version = f"{version_of(package)} {' '.join(members)}"

@@ -17,6 +17,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 count=0
 failed=0
 servers= # process ids to kill at the end
+sockets= # a folder to remove at the end
 
 bail_out() {
     echo "Bail out! $*"
@@ -58,6 +59,7 @@ EOF
 clean_up() {
     # shellcheck disable=SC2086  # a list of words is meant
     [ -z "$servers" ] || kill -9 $servers 2>/dev/null
+    [ -z "$sockets" ] || rm -rf "$sockets"
     [ "$failed" -gt 0 ] || rm -rf "$work"
 }
 

@@ -32,7 +32,8 @@ static void complain(const char *file, int line, const char *format, va_list arg
     printf("%s:%d: error: ", file, line);
     vprintf(format, arguments);
     printf("\n");
-    if (failures) __atomic_add_fetch(failures, 1, __ATOMIC_RELAXED); /* pairs with the load in judge() */
+    if (failures)
+        __atomic_add_fetch(failures, 1, __ATOMIC_RELAXED); /* pairs with the load in judge() */
 }
 
 void support_fail(const char *file, int line, const char *format, ...) {
@@ -52,11 +53,13 @@ void support_fail_exit(int status, const char *file, int line, const char *forma
 
 /* An error number from a pthread function ends the test. */
 static void expect_zero(const char *function, int error) {
-    if (error) support_fail_exit(1, function, 0, "%s", strerror(error));
+    if (error)
+        support_fail_exit(1, function, 0, "%s", strerror(error));
 }
 
 static void expect(const char *function, int good) {
-    if (!good) expect_zero(function, errno ? errno : EINVAL);
+    if (!good)
+        expect_zero(function, errno ? errno : EINVAL);
 }
 
 static void remove_temp_files(void) {
@@ -74,7 +77,8 @@ static void time_is_up(int number) {
 static int judge(int status, int expected_signal, int expected_status) {
     int code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) {
-        if (WTERMSIG(status) == expected_signal) return 0;
+        if (WTERMSIG(status) == expected_signal)
+            return 0;
         printf("verdict: died by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
     } else if (code == EXIT_UNSUPPORTED) {
         return EXIT_UNSUPPORTED;
@@ -84,7 +88,8 @@ static int judge(int status, int expected_signal, int expected_status) {
         printf("verdict: ended with %d instead of %d\n", code, expected_status);
     } else {
         int count = __atomic_load_n(failures, __ATOMIC_RELAXED); /* pairs with the addition in complain() */
-        if (count == 0) return 0;
+        if (count == 0)
+            return 0;
         printf("verdict: %d failed assertions\n", count);
     }
     return 1;
@@ -95,7 +100,8 @@ int support_run(int (*test)(void), int expected_signal, int expected_status, uns
     setvbuf(stdout, NULL, _IONBF, 0); /* nothing is lost when the test dies */
     failures = support_shared_allocate(sizeof *failures);
     test_pid = xfork();
-    if (test_pid == 0) exit(test());
+    if (test_pid == 0)
+        exit(test());
     xsignal(SIGALRM, time_is_up);
     alarm(limit_seconds);
     while (waitpid(test_pid, &status, 0) < 0)
@@ -146,12 +152,17 @@ void ignore_stderr(void) {
 int create_temp_file(const char *base, char **path) {
     const char *folder = getenv("TMPDIR");
     char *name = temp_paths[temp_count];
-    if (temp_count == TEMP_FILES_MAX) return -1;
-    if (snprintf(name, PATH_BYTES, "%s/%sXXXXXX", folder ? folder : "/tmp", base) >= PATH_BYTES) return -1;
+    if (temp_count == TEMP_FILES_MAX)
+        return -1;
+    if (snprintf(name, PATH_BYTES, "%s/%sXXXXXX", folder ? folder : "/tmp", base) >= PATH_BYTES)
+        return -1;
     int descriptor = mkstemp(name);
-    if (descriptor < 0) return -1;
-    if (temp_count++ == 0) atexit(remove_temp_files);
-    if (path) *path = strdup(name);
+    if (descriptor < 0)
+        return -1;
+    if (temp_count++ == 0)
+        atexit(remove_temp_files);
+    if (path)
+        *path = strdup(name);
     return descriptor;
 }
 
@@ -212,7 +223,8 @@ void xpthread_barrier_destroy(pthread_barrier_t *barrier) {
 
 int xpthread_barrier_wait(pthread_barrier_t *barrier) {
     int result = pthread_barrier_wait(barrier);
-    if (result == PTHREAD_BARRIER_SERIAL_THREAD) return 1;
+    if (result == PTHREAD_BARRIER_SERIAL_THREAD)
+        return 1;
     expect_zero("pthread_barrier_wait", result);
     return 0;
 }

@@ -14,19 +14,22 @@ void support_fail_exit(int status, const char *file, int line, const char *forma
 
 #define TEST_VERIFY(condition)                                                                                         \
     do {                                                                                                               \
-        if (!(condition)) FAIL("not true: %s", #condition);                                                            \
+        if (!(condition))                                                                                              \
+            FAIL("not true: %s", #condition);                                                                          \
     } while (0)
 
 #define TEST_VERIFY_EXIT(condition)                                                                                    \
     do {                                                                                                               \
-        if (!(condition)) FAIL_EXIT1("not true: %s", #condition);                                                      \
+        if (!(condition))                                                                                              \
+            FAIL_EXIT1("not true: %s", #condition);                                                                    \
     } while (0)
 
 #define TEST_COMPARE(left, right)                                                                                      \
     do {                                                                                                               \
         long long left_value = (long long)(left);                                                                      \
         long long right_value = (long long)(right);                                                                    \
-        if (left_value != right_value) FAIL("%s is %lld, %s is %lld", #left, left_value, #right, right_value);         \
+        if (left_value != right_value)                                                                                 \
+            FAIL("%s is %lld, %s is %lld", #left, left_value, #right, right_value);                                    \
     } while (0)
 
 #endif

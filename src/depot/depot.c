@@ -9,23 +9,37 @@ static emma_chain take(_Atomic(emma_chain) *slot) {
 }
 
 emma_chain emma__depot_get(emma_depot *depot, unsigned class, unsigned capacity, unsigned want, unsigned *count) {
-    for (unsigned i = EMMA_DEPOT_SLOTS; i-- > 0;) {
-        emma_chain chain = take(&depot->shelf[class].slot[i]);
-        if (chain != 0) {
-            *count = emma__chain_packed_count(chain);
-            return emma__chain_unpack(chain);
-        }
+    unsigned top = ATOMIC_LOAD(&depot->shelf[class].top, relaxed);
+    for (unsigned i = 1; i <= EMMA_DEPOT_SLOTS; i++) { /* top - 1 downwards, then from the other end */
+        unsigned at = (top + EMMA_DEPOT_SLOTS - i) % EMMA_DEPOT_SLOTS;
+        emma_chain chain = take(&depot->shelf[class].slot[at]);
+        if (chain == 0)
+            continue;
+        ATOMIC_STORE(&depot->shelf[class].top, at, relaxed);
+        *count = emma__chain_packed_count(chain);
+        return emma__chain_unpack(chain);
     }
     return emma__spans_refill(&depot->spans, class, capacity, want, count);
 }
 
+/* How many slots of a shelf are used for chains of this many bytes. */
+static unsigned slots_for(size_t chain_bytes) {
+    size_t slots = EMMA_DEPOT_BYTES / chain_bytes;
+    return slots < 2 ? 2 : slots < EMMA_DEPOT_SLOTS ? (unsigned)slots : EMMA_DEPOT_SLOTS;
+}
+
 void emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count) {
     emma_chain packed = emma__chain_pack(chain, count);
-    for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {
+    unsigned slots = slots_for(count * emma__class_size(class));
+    unsigned top = ATOMIC_LOAD(&depot->shelf[class].top, relaxed);
+    for (unsigned i = 0; i < slots; i++) {
+        unsigned at = (top + i) % slots;
         emma_chain empty = 0;
-        if (ATOMIC_LOAD(&depot->shelf[class].slot[i], relaxed) == 0 &&
-            ATOMIC_CAS(&depot->shelf[class].slot[i], &empty, packed, release)) /* pairs with take */
-            return;
+        if (ATOMIC_LOAD(&depot->shelf[class].slot[at], relaxed) != 0 ||
+            !ATOMIC_CAS(&depot->shelf[class].slot[at], &empty, packed, release)) /* pairs with take */
+            continue;
+        ATOMIC_STORE(&depot->shelf[class].top, at + 1, relaxed);
+        return;
     }
     emma__spans_take_home(&depot->spans, class, chain);
 }

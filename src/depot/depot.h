@@ -1,25 +1,28 @@
-/* depot.h: the exchange of full magazines between caches: per class a shelf of eight slots, each of which holds one chain.
+/* depot.h: the exchange of full magazines between caches: per class a shelf of slots, each of which holds one chain.
  *
- *     put: the first empty slot from the left, by one CAS 0 -> chain            (release)
- *     get: the first filled slot from the right, by one exchange with 0        (acquire)
+ *     slot:   [chain] [chain] [chain] [  0  ] [  0  ] ...        put: CAS 0 -> chain         (release)
+ *                                     ^ top: a hint              get: exchange with 0        (acquire)
  *
- * So the depot is roughly last in, first out, which keeps memory warm, and producers and consumers start at opposite ends.
- * A full shelf sends the chain home to the spans; an empty one is answered from the spans. Nothing in a slot is looked
- * at before it is in hand, and words move whole: there is no ABA problem (law 1).
+ * put looks for an empty slot from the top upwards, get for a filled one downwards; each goes on at the other side if it
+ * finds none. So the depot is roughly last in, first out, which keeps memory warm. A full shelf sends the chain home to
+ * the spans; an empty one is answered from the spans. Nothing in a slot is looked at before it is in hand, and words move
+ * whole: there is no ABA problem (law 1).
  *
  * The depot contains the layers below it, as each layer does: a heap is one object without pointers to set up.
- * Bound: 8 magazines for each class. Threads, signals, fork: any, lock-free; each word is consistent at every instant. */
+ * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class. Threads, signals, fork: any, lock-free; each
+ * word is consistent at every instant. */
 #ifndef EMMA_DEPOT_DEPOT_H
 #define EMMA_DEPOT_DEPOT_H
 
 #include "span/span.h"
 
-enum { EMMA_DEPOT_SLOTS = 8 };
+enum { EMMA_DEPOT_SLOTS = 31, EMMA_DEPOT_BYTES = 256 * 1024 };
 
 typedef struct emma_depot {
     emma_spans spans;
     struct {
-        _Alignas(64) _Atomic(emma_chain) slot[EMMA_DEPOT_SLOTS]; /* packed with their counts; 0: empty */
+        _Alignas(64) _Atomic(uint32_t) top;
+        _Atomic(emma_chain) slot[EMMA_DEPOT_SLOTS]; /* packed with their counts; 0: empty */
     } shelf[EMMA_CLASS_COUNT];
 } emma_depot;
 

@@ -4,7 +4,7 @@
  *     ---------------------------------+------------------------------------------------------+----------------
  *     free dirty slices above a bound   at a tick: 1 MiB has been freed since the last one      who freed it
  *     free dirty slices of some seconds  at a tick, once a second                               who freed
- *     free pages of spans, the depot    the heap has shrunk by a quarter since it last was so    who freed
+ *     free pages of spans, the depot    the heap has shrunk by half since it last was so       who freed
  *     all of these                      nothing happens for two seconds                         the janitor
  *     huge blocks                       at their free                                           who frees
  *
@@ -21,8 +21,8 @@
 enum {
     EMMA_DIRTY_SHARE = 16,
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
-    EMMA_SHRINK_FLOOR_SLICES = (8 << 20) / EMMA_SLICE_BYTES,
-    EMMA_SHRINK_SHARE = 4,
+    EMMA_SHRINK_FLOOR_SLICES = (16 << 20) / EMMA_SLICE_BYTES,
+    EMMA_SHRINK_SHARE = 2,
 };
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);

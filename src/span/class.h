@@ -52,6 +52,12 @@ static inline unsigned emma__class_index(unsigned class, uint32_t offset_bytes) 
     return (unsigned)((uint64_t)offset_bytes * emma__class_table[class].reciprocal >> 32);
 }
 
+/* Whether a block of this class starts at an offset in its span. */
+static inline bool emma__class_is_start(unsigned class, uintptr_t offset_bytes) {
+    unsigned index = emma__class_index(class, (uint32_t)offset_bytes);
+    return index < emma__class_table[class].blocks && index * emma__class_table[class].size_bytes == offset_bytes;
+}
+
 /* The smallest class of at least size bytes whose blocks are all multiples of align. Returns: EMMA_CLASS_NONE iff there
  * is none. Requires: size <= EMMA_SMALL_MAX_BYTES; align a power of two. Cost: at most 8 steps above 1 KiB. */
 static inline unsigned emma__class_of_aligned(size_t size_bytes, size_t align_bytes) {

@@ -5,20 +5,10 @@
 #include "span/offer.h"
 #include "span/span_word.h"
 
-enum { REFILL_SPANS_MAX = 4 };
-
-uint16_t emma__span_word_next(const void *block, unsigned class) {
-    uint64_t link = *(const uint64_t *)block;
-    uint16_t next = (uint16_t)(link >> 16);
-    bool sound = link == emma__span_word_link(next);
-    if (sound && next != EMMA_SPAN_NO_BLOCK) {
-        uint32_t offset = (uint32_t)next * EMMA_BLOCK_ALIGN;
-        unsigned index = emma__class_index(class, offset);
-        sound = index < emma__class_table[class].blocks && index * emma__class_size(class) == offset;
-    }
-    CHECK(sound, "a free block was written to", block);
-    return next;
-}
+enum {
+    REFILL_SPANS_MAX = 4,
+    GROUPS = 16, /* spans that a chain is sorted by on its way home; on the stack: at most 1 KiB in handlers */
+};
 
 /* A span that no longer belongs to a class: its slices go back. Requires: the caller owns it and every block is home. */
 static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
@@ -154,7 +144,7 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
     return chain;
 }
 
-/* Neighbours of a chain that belong to the same span, linked and ready to come home together. */
+/* Blocks of a chain that belong to the same span, linked and ready to come home together. */
 struct group {
     emma_span *span;
     uintptr_t start;
@@ -199,36 +189,40 @@ bool emma__span_is_block(const emma_span *record, uintptr_t address) {
         return false;
     uintptr_t start =
         (address & ~((uintptr_t)EMMA_SLICE_BYTES - 1)) - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
-    uint32_t offset = (uint32_t)(address - start);
-    unsigned index = emma__class_index(word.class, offset);
-    return index < emma__class_table[word.class].blocks && index * emma__class_size(word.class) == offset;
+    return emma__class_is_start(word.class, address - start);
+}
+
+/* Put a block into the group of its span, which lies at a fixed place of the table; another span's group that is there
+ * goes home first. */
+static void add_to_group(emma_spans *spans, struct group *groups, unsigned class, void *block) {
+    uintptr_t address = (uintptr_t)block;
+    emma_span *record = emma__span_at(address);
+    emma_span *span = record - record->slices_before;
+    uintptr_t slice = address & ~((uintptr_t)EMMA_SLICE_BYTES - 1);
+    uintptr_t start = slice - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
+    CHECK(emma__class_is_start(class, address - start), "free of what is not the start of a block", address);
+    struct group *group = &groups[(start >> EMMA_SLICE_LOG2) % GROUPS];
+    if (group->span == span) {
+        *(uint64_t *)block = emma__span_word_link(group->first);
+    } else {
+        if (group->span != 0)
+            push(spans, group, class);
+        *group = (struct group){span, start, block, 0, 0};
+    }
+    group->first = emma__span_word_of_offset(address - start);
+    group->count++;
 }
 
 void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) {
-    struct group group = {0, 0, 0, 0, 0};
+    struct group groups[GROUPS] = {{0, 0, 0, 0, 0}};
     while (!emma__chain_is_empty(chain)) {
         void *block = emma__chain_first(chain);
-        uintptr_t address = (uintptr_t)block;
         chain = emma__chain_rest(chain);
-        emma_span *record = emma__span_at(address);
-        CHECK(emma__span_is_block(record, address), "free of what is not the start of a block", address);
-        emma_span *span = record - record->slices_before;
-        if (span != group.span) {
-            if (group.span != 0)
-                push(spans, &group, class);
-            uintptr_t slice = address & ~((uintptr_t)EMMA_SLICE_BYTES - 1);
-            group.span = span;
-            group.start = slice - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
-            group.last = block;
-            group.count = 0;
-        } else {
-            *(uint64_t *)block = emma__span_word_link(group.first);
-        }
-        group.first = emma__span_word_of_offset(address - group.start);
-        group.count++;
+        add_to_group(spans, groups, class, block);
     }
-    if (group.span != 0)
-        push(spans, &group, class);
+    for (unsigned i = 0; i < GROUPS; i++)
+        if (groups[i].span != 0)
+            push(spans, &groups[i], class);
 }
 
 bool emma__span_valid(const emma_span *span) {

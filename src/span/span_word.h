@@ -2,6 +2,7 @@
 #ifndef EMMA_SPAN_SPAN_WORD_H
 #define EMMA_SPAN_SPAN_WORD_H
 
+#include "base/check.h"
 #include "span/span.h"
 
 typedef enum emma_span_state { EMMA_SPAN_IDLE, EMMA_SPAN_OFFERED, EMMA_SPAN_OWNED } emma_span_state;
@@ -35,7 +36,14 @@ static inline void *emma__span_word_block(uintptr_t start, uint16_t offset) {
 }
 
 /* The block after this one in a chain of blocks at home. Ends the process if the link was overwritten. */
-uint16_t emma__span_word_next(const void *block, unsigned class);
+static inline uint16_t emma__span_word_next(const void *block, unsigned class) {
+    uint64_t link = *(const uint64_t *)block;
+    uint16_t next = (uint16_t)(link >> 16);
+    bool sound = link == emma__span_word_link(next) &&
+                 (next == EMMA_SPAN_NO_BLOCK || emma__class_is_start(class, (uintptr_t)next * EMMA_BLOCK_ALIGN));
+    CHECK(sound, "a free block was written to", block);
+    return next;
+}
 
 /* Owners only. Take the chain of blocks that came home. Returns: its first. */
 uint16_t emma__span_take_head(emma_span *span);

@@ -13,26 +13,29 @@ size_t emma__bitset_words(size_t capacity) {
 void emma__bitset_insert(size_t *set, size_t capacity, size_t i) {
     for (;;) {
         EMMA_BARE_STEP();
-        size_t *word = &set[i >> EMMA__WORD_LOG2];
+        size_t *word = &set[i >> EMMA__BARE_WORD_LOG2];
         size_t before = *word;
-        *word = before | (size_t)1 << (i & (EMMA__WORD_BITS - 1));
+        *word = before | (size_t)1 << (i & (EMMA__BARE_WORD_BITS - 1));
         capacity = emma__bitset_tier(capacity);
-        if (before != 0 || capacity == 1) return; /* the tier above knows already, or there is none */
+        if (before != 0 || capacity == 1)
+            return; /* the tier above knows already, or there is none */
         set += capacity;
-        i >>= EMMA__WORD_LOG2;
+        i >>= EMMA__BARE_WORD_LOG2;
     }
 }
 
 bool emma__bitset_remove(size_t *set, size_t capacity, size_t i) {
     for (;;) {
         EMMA_BARE_STEP();
-        size_t *word = &set[i >> EMMA__WORD_LOG2];
-        *word &= ~((size_t)1 << (i & (EMMA__WORD_BITS - 1)));
+        size_t *word = &set[i >> EMMA__BARE_WORD_LOG2];
+        *word &= ~((size_t)1 << (i & (EMMA__BARE_WORD_BITS - 1)));
         capacity = emma__bitset_tier(capacity);
-        if (*word != 0) return false;
-        if (capacity == 1) return true;
+        if (*word != 0)
+            return false;
+        if (capacity == 1)
+            return true;
         set += capacity;
-        i >>= EMMA__WORD_LOG2;
+        i >>= EMMA__BARE_WORD_LOG2;
     }
 }
 
@@ -47,7 +50,7 @@ size_t emma__bitset_lowest(const size_t *set, size_t capacity) {
     size_t i = 0;
     while (depth-- > 0) {
         EMMA_BARE_STEP();
-        i = i << EMMA__WORD_LOG2 | emma__span_word_lowest(tiers[depth][i]);
+        i = i << EMMA__BARE_WORD_LOG2 | emma__bare_word_lowest(tiers[depth][i]);
     }
     return i;
 }
@@ -55,9 +58,9 @@ size_t emma__bitset_lowest(const size_t *set, size_t capacity) {
 size_t emma__bitset_count(const size_t *set, size_t begin, size_t end) {
     size_t count = 0;
     while (begin < end) {
-        size_t shift = begin & (EMMA__WORD_BITS - 1);
-        size_t taken = EMMA__WORD_BITS - shift;
-        size_t word = set[begin >> EMMA__WORD_LOG2] >> shift;
+        size_t shift = begin & (EMMA__BARE_WORD_BITS - 1);
+        size_t taken = EMMA__BARE_WORD_BITS - shift;
+        size_t word = set[begin >> EMMA__BARE_WORD_LOG2] >> shift;
         if (end - begin < taken) {
             taken = end - begin;
             word &= ((size_t)1 << taken) - 1;
@@ -72,10 +75,13 @@ size_t emma__bitset_count(const size_t *set, size_t begin, size_t end) {
 bool emma__bitset_valid(const size_t *set, size_t capacity) {
     for (;;) {
         size_t words = emma__bitset_tier(capacity);
-        if (emma__bitset_count(set, capacity, words << EMMA__WORD_LOG2) != 0) return false;
-        if (words == 1) return true;
+        if (emma__bitset_count(set, capacity, words << EMMA__BARE_WORD_LOG2) != 0)
+            return false;
+        if (words == 1)
+            return true;
         for (size_t w = 0; w < words; w++) {
-            if (emma__bitset_has(set + words, w) != (set[w] != 0)) return false;
+            if (emma__bitset_has(set + words, w) != (set[w] != 0))
+                return false;
         }
         set += words;
         capacity = words;

@@ -10,18 +10,18 @@
 #ifndef EMMA_BARE_BITSET_H
 #define EMMA_BARE_BITSET_H
 
-#include "bare/word.h"
+#include "bare/bare_word.h"
 
-enum { EMMA__BITSET_DEPTH_MAX = (EMMA__WORD_BITS - 1) / EMMA__WORD_LOG2 + 1 };
+enum { EMMA__BITSET_DEPTH_MAX = (EMMA__BARE_WORD_BITS - 1) / EMMA__BARE_WORD_LOG2 + 1 };
 
 /* Words in the lowest tier. */
 static inline size_t emma__bitset_tier(size_t bits) {
-    return (bits >> EMMA__WORD_LOG2) + ((bits & (EMMA__WORD_BITS - 1)) != 0);
+    return (bits >> EMMA__BARE_WORD_LOG2) + ((bits & (EMMA__BARE_WORD_BITS - 1)) != 0);
 }
 
 static inline bool emma__bitset_has(const size_t *set, size_t i) {
     EMMA_BARE_STEP();
-    return set[i >> EMMA__WORD_LOG2] >> (i & (EMMA__WORD_BITS - 1)) & 1;
+    return set[i >> EMMA__BARE_WORD_LOG2] >> (i & (EMMA__BARE_WORD_BITS - 1)) & 1;
 }
 
 /* Returns: the words that a set of this capacity needs. Requires: capacity != 0. */

@@ -14,8 +14,10 @@ static bool is_blank(emma_buddy *buddy, size_t begin, size_t end) {
         unsigned rank = emma__buddy_map_rank(buddy, level);
         size_t first = begin >> rank;
         size_t above = first << rank;
-        if (emma__bitset_count(emma__buddy_map_free(buddy, level), first, ((end - 1) >> rank) + 1) != 0) return false;
-        if (emma__buddy_map_begins(buddy, above) && emma__buddy_map_live_rank(buddy, above) >= rank) return false;
+        if (emma__bitset_count(emma__buddy_map_free(buddy, level), first, ((end - 1) >> rank) + 1) != 0)
+            return false;
+        if (emma__buddy_map_begins(buddy, above) && emma__buddy_map_live_rank(buddy, above) >= rank)
+            return false;
     }
     return emma__bitset_count(emma__buddy_map_marks(buddy), 2 * begin, 2 * end) == 0;
 }
@@ -25,9 +27,10 @@ static bool add(emma_buddy *buddy, size_t begin, size_t end) {
     unsigned rank_max = emma__buddy_map_levels(buddy) - 1;
     buddy->capacity_bytes += (end - begin) << emma__buddy_map_unit_log2(buddy);
     while (begin < end) {
-        unsigned rank = emma__span_word_lowest(begin | (size_t)1 << rank_max);
-        unsigned fits = emma__span_word_highest(end - begin);
-        if (rank > fits) rank = fits;
+        unsigned rank = emma__bare_word_lowest(begin | (size_t)1 << rank_max);
+        unsigned fits = emma__bare_word_highest(end - begin);
+        if (rank > fits)
+            rank = fits;
         emma__buddy_put(buddy, rank_max - rank, begin >> rank);
         begin += (size_t)1 << rank;
     }
@@ -42,14 +45,19 @@ static emma_bare_error between(emma_buddy *buddy, emma_buddy_gaps gaps,
     size_t at = 0, previous = 0;
     for (size_t i = 0; i < gaps.count; i++) {
         emma_buddy_gap gap = gaps.list[i];
-        if (gap.end < gap.begin || gap.begin < previous) return EMMA_BARE_INVALID_CONFIG;
+        if (gap.end < gap.begin || gap.begin < previous)
+            return EMMA_BARE_INVALID_CONFIG;
         previous = gap.begin;
-        if (gap.begin == gap.end) continue;
+        if (gap.begin == gap.end)
+            continue;
         size_t begin = gap.begin >> unit_log2;
-        if (begin > units) begin = units;
-        if (begin > at && !visit(buddy, at, begin)) return EMMA_BARE_INVALID_LOCATION;
+        if (begin > units)
+            begin = units;
+        if (begin > at && !visit(buddy, at, begin))
+            return EMMA_BARE_INVALID_LOCATION;
         size_t end = ((gap.end - 1) >> unit_log2) + 1;
-        if (end > at) at = end;
+        if (end > at)
+            at = end;
     }
     return at >= units || visit(buddy, at, units) ? EMMA_BARE_OK : EMMA_BARE_INVALID_LOCATION;
 }
@@ -64,7 +72,7 @@ emma_bare_error emma_buddy_add_region(emma_buddy *buddy, void *begin, size_t siz
     size_t region_bytes = emma__buddy_map_region_bytes(buddy);
     unsigned unit_log2 = emma__buddy_map_unit_log2(buddy);
     if (offset > region_bytes || size_bytes > region_bytes - offset ||
-        !emma__span_word_is_aligned(offset | size_bytes, (size_t)1 << unit_log2))
+        !emma__bare_word_is_aligned(offset | size_bytes, (size_t)1 << unit_log2))
         return EMMA_BARE_INVALID_LOCATION;
     const emma_buddy_gap around[2] = {{0, offset}, {offset + size_bytes, region_bytes}};
     return emma_buddy_add_all_but(buddy, (emma_buddy_gaps){around, 2});

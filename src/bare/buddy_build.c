@@ -4,7 +4,7 @@
 
 emma_bare_error emma_buddy_min_block(size_t block_bytes, unsigned levels, size_t *min_bytes) {
     bool folded = EMMA_BUDDY_LEVELS != 0;
-    if (levels == 0 || levels >= EMMA__WORD_BITS || !emma__span_word_is_pow2(block_bytes) ||
+    if (levels == 0 || levels >= EMMA__BARE_WORD_BITS || !emma__bare_word_is_pow2(block_bytes) ||
         block_bytes >> (levels - 1) < 2 * sizeof(void *) ||
         (folded && (block_bytes != EMMA_BUDDY_BLOCK_BYTES || levels != EMMA_BUDDY_LEVELS)))
         return EMMA_BARE_INVALID_CONFIG;
@@ -15,8 +15,10 @@ emma_bare_error emma_buddy_min_block(size_t block_bytes, unsigned levels, size_t
 emma_bare_error emma_buddy_region_layout(emma_buddy_config config, emma_layout *layout) {
     size_t min_bytes;
     emma_bare_error error = emma_buddy_min_block(config.block_bytes, config.levels, &min_bytes);
-    if (error != EMMA_BARE_OK) return error;
-    if (config.blocks == 0 || config.blocks > PTRDIFF_MAX / config.block_bytes) return EMMA_BARE_INVALID_CONFIG;
+    if (error != EMMA_BARE_OK)
+        return error;
+    if (config.blocks == 0 || config.blocks > PTRDIFF_MAX / config.block_bytes)
+        return EMMA_BARE_INVALID_CONFIG;
     *layout = (emma_layout){config.blocks * config.block_bytes, config.block_bytes};
     return EMMA_BARE_OK;
 }
@@ -27,7 +29,8 @@ static size_t marks_words(emma_buddy_config config) {
 
 static emma_bare_error both_layouts(emma_buddy_config config, emma_layout *region, emma_layout *metadata) {
     emma_bare_error error = emma_buddy_region_layout(config, region);
-    if (error != EMMA_BARE_OK) return error;
+    if (error != EMMA_BARE_OK)
+        return error;
     size_t words = config.levels + marks_words(config);
     for (unsigned level = 0; level < config.levels; level++)
         words += emma__bitset_words(config.blocks << level);
@@ -51,18 +54,19 @@ emma_bare_error emma_buddy_init_empty(emma_buddy *buddy, emma_buddy_config confi
     clear(buddy);
     emma_layout region, metadata;
     emma_bare_error error = both_layouts(config, &region, &metadata);
-    if (error != EMMA_BARE_OK) return error;
-    if (!emma__span_word_range_exists(memory.region, region.size_bytes) ||
-        !emma__span_word_range_exists(memory.metadata, metadata.size_bytes) ||
-        !emma__span_word_is_aligned((uintptr_t)memory.region, region.align_bytes) ||
-        !emma__span_word_is_aligned((uintptr_t)memory.metadata, metadata.align_bytes) ||
-        emma__span_word_ranges_overlap(memory.region, region.size_bytes, memory.metadata, metadata.size_bytes))
+    if (error != EMMA_BARE_OK)
+        return error;
+    if (!emma__bare_word_range_exists(memory.region, region.size_bytes) ||
+        !emma__bare_word_range_exists(memory.metadata, metadata.size_bytes) ||
+        !emma__bare_word_is_aligned((uintptr_t)memory.region, region.align_bytes) ||
+        !emma__bare_word_is_aligned((uintptr_t)memory.metadata, metadata.align_bytes) ||
+        emma__bare_word_ranges_overlap(memory.region, region.size_bytes, memory.metadata, metadata.size_bytes))
         return EMMA_BARE_INVALID_LOCATION;
     buddy->memory = memory;
     buddy->blocks = config.blocks;
-    buddy->block_log2 = (unsigned char)emma__span_word_highest(config.block_bytes);
+    buddy->block_log2 = (unsigned char)emma__bare_word_highest(config.block_bytes);
     buddy->levels = (unsigned char)config.levels;
-    emma__span_word_clear(memory.metadata, metadata.size_bytes / sizeof(size_t));
+    emma__bare_word_clear(memory.metadata, metadata.size_bytes / sizeof(size_t));
     size_t at = config.levels + marks_words(config);
     for (unsigned level = 0; level < config.levels; level++) {
         memory.metadata[level] = at;
@@ -81,14 +85,16 @@ emma_bare_error emma_buddy_init_in(emma_buddy *buddy, emma_buddy_config config, 
     clear(buddy);
     emma_layout region, metadata;
     emma_bare_error error = both_layouts(config, &region, &metadata);
-    if (error != EMMA_BARE_OK) return error;
+    if (error != EMMA_BARE_OK)
+        return error;
     void *region_memory, *metadata_memory = NULL;
     if (!emma__backing_take(backing, region, &region_memory, refused) ||
         !emma__backing_take(backing, metadata, &metadata_memory, refused))
         error = EMMA_BARE_ALLOC_FAILED;
     else
         error = emma_buddy_init_empty(buddy, config, (emma_buddy_memory){region_memory, metadata_memory});
-    if (error == EMMA_BARE_OK) error = emma_buddy_add_all_but(buddy, gaps);
+    if (error == EMMA_BARE_OK)
+        error = emma_buddy_add_all_but(buddy, gaps);
     buddy->backing = *backing;
     buddy->owned = error == EMMA_BARE_OK;
     if (error != EMMA_BARE_OK) {

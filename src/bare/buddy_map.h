@@ -29,8 +29,9 @@ static inline unsigned emma__buddy_map_levels(const emma_buddy *buddy) {
 }
 
 static inline unsigned emma__buddy_map_block_log2(const emma_buddy *buddy) {
-    return EMMA_BUDDY_BLOCK_BYTES != 0 ? EMMA__WORD_BITS - 1u - (unsigned)__builtin_clzl(EMMA_BUDDY_BLOCK_BYTES | 1u)
-                                       : buddy->block_log2;
+    return EMMA_BUDDY_BLOCK_BYTES != 0
+               ? EMMA__BARE_WORD_BITS - 1u - (unsigned)__builtin_clzl(EMMA_BUDDY_BLOCK_BYTES | 1u)
+               : buddy->block_log2;
 }
 
 static inline unsigned emma__buddy_map_unit_log2(const emma_buddy *buddy) {
@@ -72,7 +73,7 @@ static inline void emma__buddy_map_flip(const emma_buddy *buddy, size_t unit, un
     size_t ends[2] = {2 * unit, 2 * (unit + ((size_t)1 << rank) - 1) + 1};
     for (unsigned i = 0; i < 2; i++) {
         EMMA_BARE_STEP();
-        marks[ends[i] >> EMMA__WORD_LOG2] ^= (size_t)1 << (ends[i] & (EMMA__WORD_BITS - 1));
+        marks[ends[i] >> EMMA__BARE_WORD_LOG2] ^= (size_t)1 << (ends[i] & (EMMA__BARE_WORD_BITS - 1));
     }
 }
 

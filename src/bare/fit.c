@@ -7,7 +7,7 @@
 
 /* The size of a block that holds size_bytes for the program. Requires: size_bytes below the limit. */
 static size_t block_bytes_for(size_t size_bytes) {
-    size_t bytes = emma__span_word_align_up(size_bytes + EMMA__FIT_BLOCK_HEADER_BYTES, EMMA_FIT_GRANULE);
+    size_t bytes = emma__bare_word_align_up(size_bytes + EMMA__FIT_BLOCK_HEADER_BYTES, EMMA_FIT_GRANULE);
     return bytes < EMMA__FIT_BLOCK_MIN_BYTES ? EMMA__FIT_BLOCK_MIN_BYTES : bytes;
 }
 
@@ -35,7 +35,8 @@ static void put(emma_fit *fit, emma_fit_block *block) {
 /* Cut a live block down to size_bytes, when what remains is a block. */
 static void cut(emma_fit *fit, emma_fit_block *block, size_t size_bytes) {
     size_t rest = emma__fit_block_size(block) - size_bytes;
-    if (rest < EMMA__FIT_BLOCK_MIN_BYTES) return;
+    if (rest < EMMA__FIT_BLOCK_MIN_BYTES)
+        return;
     emma__fit_block_set(block, size_bytes, block->header & EMMA__FIT_BLOCK_FLAGS);
     emma_fit_block *tail = emma__fit_block_at(block, size_bytes);
     emma__fit_block_set(tail, rest, 0);
@@ -50,7 +51,8 @@ static void claim(emma_fit_block *block) {
 
 static void count(emma_fit *fit, size_t more_bytes) {
     fit->used_bytes += more_bytes;
-    if (fit->used_bytes > fit->peak_used_bytes) fit->peak_used_bytes = fit->used_bytes;
+    if (fit->used_bytes > fit->peak_used_bytes)
+        fit->peak_used_bytes = fit->used_bytes;
 }
 
 /* Bytes to leave free in front of the block's memory, so that what follows is aligned. They make a block, or are 0. */
@@ -60,12 +62,15 @@ static size_t padding_for(const emma_fit_block *block, size_t align_bytes) {
 }
 
 void *emma_fit_allocate(emma_fit *fit, size_t size_bytes, size_t align_bytes) {
-    if (size_bytes == 0 || size_bytes >= emma__fit_lists_limit_bytes || !emma__span_word_is_pow2(align_bytes)) return NULL;
+    if (size_bytes == 0 || size_bytes >= emma__fit_lists_limit_bytes || !emma__bare_word_is_pow2(align_bytes))
+        return NULL;
     size_t size = block_bytes_for(size_bytes);
     size_t search = align_bytes > EMMA_FIT_GRANULE ? size + align_bytes + EMMA_FIT_GRANULE : size;
-    if (align_bytes >= emma__fit_lists_limit_bytes || search >= emma__fit_lists_limit_bytes) return NULL;
+    if (align_bytes >= emma__fit_lists_limit_bytes || search >= emma__fit_lists_limit_bytes)
+        return NULL;
     emma_fit_block *block = emma__fit_lists_find(fit, search);
-    if (block == NULL) return NULL;
+    if (block == NULL)
+        return NULL;
     emma__fit_lists_remove(fit, block);
     claim(block);
     size_t padding = align_bytes > EMMA_FIT_GRANULE ? padding_for(block, align_bytes) : 0;
@@ -85,28 +90,33 @@ void *emma_fit_allocate(emma_fit *fit, size_t size_bytes, size_t align_bytes) {
 /* Whether memory can be a live block: as much as its header and its neighbours tell, none of them outside the pools. */
 static emma_bare_error check(const emma_fit *fit, const void *memory) {
     uintptr_t address = (uintptr_t)memory;
-    if (!EMMA_BARE_CHECKS) return EMMA_BARE_OK;
-    if (!emma__span_word_is_aligned(address, EMMA_FIT_GRANULE) || address < fit->low_address || address >= fit->high_address)
+    if (!EMMA_BARE_CHECKS)
+        return EMMA_BARE_OK;
+    if (!emma__bare_word_is_aligned(address, EMMA_FIT_GRANULE) || address < fit->low_address ||
+        address >= fit->high_address)
         return EMMA_BARE_FOREIGN;
     const emma_fit_block *block = emma__fit_block_of(memory);
     size_t size = emma__fit_block_size(block);
     if (emma__fit_block_has(block, EMMA__FIT_BLOCK_FREE) || size < EMMA__FIT_BLOCK_MIN_BYTES ||
         size > fit->high_address - address + EMMA__FIT_BLOCK_HEADER_BYTES ||
-        !emma__span_word_is_aligned(size, EMMA_FIT_GRANULE) ||
+        !emma__bare_word_is_aligned(size, EMMA_FIT_GRANULE) ||
         emma__fit_block_has(emma__fit_block_at(block, size), EMMA__FIT_BLOCK_AFTER_FREE))
         return EMMA_BARE_NOT_LIVE;
-    if (!emma__fit_block_has(block, EMMA__FIT_BLOCK_AFTER_FREE)) return EMMA_BARE_OK;
+    if (!emma__fit_block_has(block, EMMA__FIT_BLOCK_AFTER_FREE))
+        return EMMA_BARE_OK;
     size_t before = *emma__fit_block_foot(block);
-    if (before > address - fit->low_address || !emma__span_word_is_aligned(before, EMMA_FIT_GRANULE) ||
+    if (before > address - fit->low_address || !emma__bare_word_is_aligned(before, EMMA_FIT_GRANULE) ||
         emma__fit_block_at(block, 0 - before)->header != (before | EMMA__FIT_BLOCK_FREE))
         return EMMA_BARE_NOT_LIVE;
     return EMMA_BARE_OK;
 }
 
 emma_bare_error emma_fit_deallocate(emma_fit *fit, void *memory) {
-    if (memory == NULL) return EMMA_BARE_OK;
+    if (memory == NULL)
+        return EMMA_BARE_OK;
     emma_bare_error error = check(fit, memory);
-    if (error != EMMA_BARE_OK) return error;
+    if (error != EMMA_BARE_OK)
+        return error;
     emma_fit_block *block = emma__fit_block_of(memory);
     fit->used_bytes -= emma__fit_block_size(block);
     fit->outstanding--;
@@ -115,7 +125,8 @@ emma_bare_error emma_fit_deallocate(emma_fit *fit, void *memory) {
 }
 
 size_t emma_fit_usable_size(const emma_fit *fit, const void *memory) {
-    if (memory == NULL || check(fit, memory) != EMMA_BARE_OK) return 0;
+    if (memory == NULL || check(fit, memory) != EMMA_BARE_OK)
+        return 0;
     return emma__fit_block_size(emma__fit_block_of(memory)) - EMMA__FIT_BLOCK_HEADER_BYTES;
 }
 
@@ -125,7 +136,8 @@ static bool resize_in_place(emma_fit *fit, emma_fit_block *block, size_t size) {
     emma_fit_block *next = emma__fit_block_at(block, before);
     if (size > before) {
         size_t both = before + emma__fit_block_size(next);
-        if (!emma__fit_block_has(next, EMMA__FIT_BLOCK_FREE) || size > both) return false;
+        if (!emma__fit_block_has(next, EMMA__FIT_BLOCK_FREE) || size > both)
+            return false;
         emma__fit_lists_remove(fit, next);
         claim(next);
         emma__fit_block_set(block, both, block->header & EMMA__FIT_BLOCK_FLAGS);
@@ -136,17 +148,20 @@ static bool resize_in_place(emma_fit *fit, emma_fit_block *block, size_t size) {
 }
 
 void *emma_fit_reallocate(emma_fit *fit, void *memory, size_t size_bytes, size_t align_bytes) {
-    if (memory == NULL) return emma_fit_allocate(fit, size_bytes, align_bytes);
+    if (memory == NULL)
+        return emma_fit_allocate(fit, size_bytes, align_bytes);
     size_t usable = emma_fit_usable_size(fit, memory);
-    if (usable == 0 || size_bytes == 0 || size_bytes >= emma__fit_lists_limit_bytes || !emma__span_word_is_pow2(align_bytes))
+    if (usable == 0 || size_bytes == 0 || size_bytes >= emma__fit_lists_limit_bytes ||
+        !emma__bare_word_is_pow2(align_bytes))
         return NULL;
-    if (emma__span_word_is_aligned((uintptr_t)memory, align_bytes) &&
+    if (emma__bare_word_is_aligned((uintptr_t)memory, align_bytes) &&
         resize_in_place(fit, emma__fit_block_of(memory), block_bytes_for(size_bytes)))
         return memory;
     void *moved = emma_fit_allocate(fit, size_bytes, align_bytes);
-    if (moved == NULL) return NULL;
-    size_t kept = size_bytes < usable ? emma__span_word_align_up(size_bytes, sizeof(size_t)) : usable;
-    emma__span_word_copy(moved, memory, kept / sizeof(size_t));
+    if (moved == NULL)
+        return NULL;
+    size_t kept = size_bytes < usable ? emma__bare_word_align_up(size_bytes, sizeof(size_t)) : usable;
+    emma__bare_word_copy(moved, memory, kept / sizeof(size_t));
     emma_fit_deallocate(fit, memory);
     return moved;
 }
@@ -161,7 +176,8 @@ static void *backing_allocate(void *context, emma_layout layout) {
 
 static void backing_deallocate(void *context, void *memory, emma_layout layout) {
     (void)layout;
-    if (emma_fit_deallocate(context, memory) != EMMA_BARE_OK) __builtin_trap();
+    if (emma_fit_deallocate(context, memory) != EMMA_BARE_OK)
+        __builtin_trap();
 }
 
 emma_backing emma_fit_backing(emma_fit *fit) {

@@ -14,7 +14,7 @@
 #ifndef EMMA_BARE_FIT_BLOCK_H
 #define EMMA_BARE_FIT_BLOCK_H
 
-#include "bare/word.h"
+#include "bare/bare_word.h"
 
 struct __attribute__((may_alias)) emma_fit_block {
     size_t header;

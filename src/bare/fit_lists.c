@@ -7,8 +7,9 @@ EMMA_STATIC_ASSERT(EMMA_FIT_ROWS <= 32, "the rows are the bits of one mask");
 
 emma_fit_place emma__fit_lists_place(size_t size_bytes) {
     size_t granules = size_bytes / EMMA_FIT_GRANULE;
-    if (granules < EMMA_FIT_COLUMNS) return (emma_fit_place){0, (unsigned)granules};
-    unsigned shift = emma__span_word_highest(granules) - EMMA__FIT_LISTS_COLUMNS_LOG2;
+    if (granules < EMMA_FIT_COLUMNS)
+        return (emma_fit_place){0, (unsigned)granules};
+    unsigned shift = emma__bare_word_highest(granules) - EMMA__FIT_LISTS_COLUMNS_LOG2;
     return (emma_fit_place){shift + 1, (unsigned)(granules >> shift) - EMMA_FIT_COLUMNS};
 }
 
@@ -17,7 +18,8 @@ void emma__fit_lists_insert(emma_fit *fit, emma_fit_block *block) {
     emma_fit_block *first = fit->lists[place.row][place.column];
     block->next_free = first;
     block->previous_free = NULL;
-    if (first != NULL) first->previous_free = block;
+    if (first != NULL)
+        first->previous_free = block;
     EMMA_BARE_STEP();
     fit->lists[place.row][place.column] = block;
     fit->columns[place.row] = (uint16_t)(fit->columns[place.row] | 1u << place.column);
@@ -27,7 +29,8 @@ void emma__fit_lists_insert(emma_fit *fit, emma_fit_block *block) {
 void emma__fit_lists_remove(emma_fit *fit, emma_fit_block *block) {
     emma_fit_block *next = block->next_free;
     EMMA_BARE_STEP();
-    if (next != NULL) next->previous_free = block->previous_free;
+    if (next != NULL)
+        next->previous_free = block->previous_free;
     if (block->previous_free != NULL) {
         block->previous_free->next_free = next;
         return;
@@ -35,23 +38,27 @@ void emma__fit_lists_remove(emma_fit *fit, emma_fit_block *block) {
     emma_fit_place place = emma__fit_lists_place(emma__fit_block_size(block));
     EMMA_BARE_STEP();
     fit->lists[place.row][place.column] = next;
-    if (next != NULL) return;
+    if (next != NULL)
+        return;
     fit->columns[place.row] = (uint16_t)(fit->columns[place.row] & ~(1u << place.column));
-    if (fit->columns[place.row] == 0) fit->rows &= ~(UINT32_C(1) << place.row);
+    if (fit->columns[place.row] == 0)
+        fit->rows &= ~(UINT32_C(1) << place.row);
 }
 
 emma_fit_block *emma__fit_lists_find(const emma_fit *fit, size_t size_bytes) {
     emma_fit_place place = emma__fit_lists_place(size_bytes);
     emma_fit_block *own = fit->lists[place.row][place.column];
     EMMA_BARE_STEP();
-    if (own != NULL && emma__fit_block_size(own) >= size_bytes) return own;
+    if (own != NULL && emma__fit_block_size(own) >= size_bytes)
+        return own;
     unsigned columns = fit->columns[place.row] & ~0u << (place.column + 1);
     if (columns == 0) {
         uint32_t rows = fit->rows & ~UINT32_C(1) << place.row;
-        if (rows == 0) return NULL;
-        place.row = emma__span_word_lowest(rows);
+        if (rows == 0)
+            return NULL;
+        place.row = emma__bare_word_lowest(rows);
         columns = fit->columns[place.row];
     }
     EMMA_BARE_STEP();
-    return fit->lists[place.row][emma__span_word_lowest(columns)];
+    return fit->lists[place.row][emma__bare_word_lowest(columns)];
 }

@@ -11,7 +11,7 @@ enum {
 };
 
 void emma_fit_init(emma_fit *fit) {
-    emma__span_word_clear(fit, sizeof *fit / sizeof(size_t));
+    emma__bare_word_clear(fit, sizeof *fit / sizeof(size_t));
 }
 
 emma_bare_error emma_fit_init_in(emma_fit *fit, size_t size_bytes, const emma_backing *backing) {
@@ -20,7 +20,8 @@ emma_bare_error emma_fit_init_in(emma_fit *fit, size_t size_bytes, const emma_ba
     if (size_bytes < MIN_BYTES + sizeof(size_t) || size_bytes >= emma__fit_lists_limit_bytes)
         return EMMA_BARE_INVALID_CONFIG;
     void *memory = backing->allocate(backing->context, layout);
-    if (memory == NULL) return EMMA_BARE_ALLOC_FAILED;
+    if (memory == NULL)
+        return EMMA_BARE_ALLOC_FAILED;
     emma_bare_error error = emma_fit_add_pool(fit, memory, size_bytes, &fit->owned);
     if (error != EMMA_BARE_OK) {
         backing->deallocate(backing->context, memory, layout);
@@ -33,25 +34,27 @@ emma_bare_error emma_fit_init_in(emma_fit *fit, size_t size_bytes, const emma_ba
 }
 
 void emma_fit_release(emma_fit *fit) {
-    if (fit->memory != NULL) fit->backing.deallocate(fit->backing.context, fit->memory, fit->layout);
+    if (fit->memory != NULL)
+        fit->backing.deallocate(fit->backing.context, fit->memory, fit->layout);
     emma_fit_init(fit);
 }
 
 /* The link that leads to the first pool that the range overlaps, or to the end of the list. */
 static emma_fit_pool **find(emma_fit *fit, const void *memory, size_t size_bytes) {
     emma_fit_pool **link = &fit->pools;
-    while (*link != NULL && !emma__span_word_ranges_overlap(*link, (*link)->bytes, memory, size_bytes))
+    while (*link != NULL && !emma__bare_word_ranges_overlap(*link, (*link)->bytes, memory, size_bytes))
         link = &(*link)->next;
     return link;
 }
 
 emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes, emma_fit_pool **handle) {
-    if (memory == NULL || !emma__span_word_range_exists(memory, size_bytes) || *find(fit, memory, size_bytes) != NULL)
+    if (memory == NULL || !emma__bare_word_range_exists(memory, size_bytes) || *find(fit, memory, size_bytes) != NULL)
         return EMMA_BARE_INVALID_LOCATION;
     /* The pool begins where its first block will lie one word before a multiple of the granule, and ends as it begins.
      */
     size_t slack = (0 - (uintptr_t)memory - sizeof(size_t)) & (EMMA_FIT_GRANULE - 1);
-    if (size_bytes < slack + MIN_BYTES || size_bytes >= emma__fit_lists_limit_bytes) return EMMA_BARE_INVALID_CONFIG;
+    if (size_bytes < slack + MIN_BYTES || size_bytes >= emma__fit_lists_limit_bytes)
+        return EMMA_BARE_INVALID_CONFIG;
     emma_fit_pool *pool = (emma_fit_pool *)((uintptr_t)memory + slack);
     size_t block_bytes = (size_bytes - slack - FRAME_BYTES) & (0 - (size_t)EMMA_FIT_GRANULE);
     pool->bytes = FRAME_BYTES + block_bytes;
@@ -61,20 +64,24 @@ emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes
     emma_fit_block *first = emma__fit_block_first(pool);
     emma_fit_block *last = emma__fit_block_last(pool);
     uintptr_t low = (uintptr_t)emma__fit_block_memory(first);
-    if (fit->high_address == 0 || low < fit->low_address) fit->low_address = low;
-    if ((uintptr_t)last > fit->high_address) fit->high_address = (uintptr_t)last;
+    if (fit->high_address == 0 || low < fit->low_address)
+        fit->low_address = low;
+    if ((uintptr_t)last > fit->high_address)
+        fit->high_address = (uintptr_t)last;
     fit->capacity_bytes += block_bytes;
     emma__fit_block_set(first, block_bytes, EMMA__FIT_BLOCK_FREE);
     emma__fit_block_set(last, 0, EMMA__FIT_BLOCK_AFTER_FREE);
     *emma__fit_block_foot(last) = block_bytes;
     emma__fit_lists_insert(fit, first);
-    if (handle != NULL) *handle = pool;
+    if (handle != NULL)
+        *handle = pool;
     return EMMA_BARE_OK;
 }
 
 emma_bare_error emma_fit_remove_pool(emma_fit *fit, emma_fit_pool *pool) {
     emma_fit_pool **link = find(fit, pool, 1);
-    if (pool == NULL || *link != pool || pool == fit->owned) return EMMA_BARE_FOREIGN;
+    if (pool == NULL || *link != pool || pool == fit->owned)
+        return EMMA_BARE_FOREIGN;
     emma_fit_block *first = emma__fit_block_first(pool);
     if (!emma__fit_block_has(first, EMMA__FIT_BLOCK_FREE) || emma__fit_block_next(first) != emma__fit_block_last(pool))
         return EMMA_BARE_BUSY;

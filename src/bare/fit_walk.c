@@ -31,10 +31,11 @@ static bool pool_valid(const emma_fit_pool *pool, tally *sum) {
         size_t left = (uintptr_t)last - (uintptr_t)block;
         size_t size = emma__fit_block_size(block);
         bool free = emma__fit_block_has(block, EMMA__FIT_BLOCK_FREE);
-        if (size < EMMA__FIT_BLOCK_MIN_BYTES || size > left || !emma__span_word_is_aligned(size, EMMA_FIT_GRANULE) ||
+        if (size < EMMA__FIT_BLOCK_MIN_BYTES || size > left || !emma__bare_word_is_aligned(size, EMMA_FIT_GRANULE) ||
             emma__fit_block_has(block, EMMA__FIT_BLOCK_AFTER_FREE) != after_free || (free && after_free))
             return false;
-        if (free && *emma__fit_block_foot(emma__fit_block_at(block, size)) != size) return false;
+        if (free && *emma__fit_block_foot(emma__fit_block_at(block, size)) != size)
+            return false;
         sum->bytes += size;
         sum->live_bytes += free ? 0 : size;
         sum->live_blocks += !free;
@@ -50,7 +51,7 @@ static bool in_a_pool(const emma_fit *fit, const emma_fit_block *block) {
     for (const emma_fit_pool *pool = fit->pools; pool != NULL; pool = pool->next) {
         uintptr_t offset = (uintptr_t)block - (uintptr_t)emma__fit_block_first(pool);
         if (offset < (uintptr_t)emma__fit_block_last(pool) - (uintptr_t)emma__fit_block_first(pool))
-            return emma__span_word_is_aligned(offset, EMMA_FIT_GRANULE);
+            return emma__bare_word_is_aligned(offset, EMMA_FIT_GRANULE);
     }
     return false;
 }
@@ -63,7 +64,8 @@ static bool list_valid(const emma_fit *fit, emma_fit_place place, size_t *left) 
             block->previous_free != previous)
             return false;
         emma_fit_place own = emma__fit_lists_place(emma__fit_block_size(block));
-        if (own.row != place.row || own.column != place.column) return false;
+        if (own.row != place.row || own.column != place.column)
+            return false;
         --*left;
         previous = block;
     }
@@ -73,13 +75,17 @@ static bool list_valid(const emma_fit *fit, emma_fit_place place, size_t *left) 
 bool emma_fit_valid(const emma_fit *fit) {
     tally sum = {0, 0, 0, 0};
     for (const emma_fit_pool *pool = fit->pools; pool != NULL; pool = pool->next)
-        if (!pool_valid(pool, &sum)) return false;
+        if (!pool_valid(pool, &sum))
+            return false;
     size_t left = sum.free_blocks;
     for (unsigned row = 0; row < EMMA_FIT_ROWS; row++) {
-        if ((fit->rows >> row & 1) != (fit->columns[row] != 0)) return false;
+        if ((fit->rows >> row & 1) != (fit->columns[row] != 0))
+            return false;
         for (unsigned column = 0; column < EMMA_FIT_COLUMNS; column++) {
-            if ((fit->columns[row] >> column & 1) != (fit->lists[row][column] != NULL)) return false;
-            if (!list_valid(fit, (emma_fit_place){row, column}, &left)) return false;
+            if ((fit->columns[row] >> column & 1) != (fit->lists[row][column] != NULL))
+                return false;
+            if (!list_valid(fit, (emma_fit_place){row, column}, &left))
+                return false;
         }
     }
     return left == 0 && sum.bytes == fit->capacity_bytes && sum.live_bytes == fit->used_bytes &&

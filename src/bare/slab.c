@@ -15,9 +15,11 @@
 #include "bare/bitset.h"
 
 emma_bare_error emma_slab_region_layout(size_t block_bytes, size_t blocks, emma_layout *layout) {
-    if (block_bytes < sizeof(void *) || block_bytes > PTRDIFF_MAX) return EMMA_BARE_INVALID_CONFIG;
-    size_t rounded = emma__span_word_align_up(block_bytes, sizeof(void *));
-    if (blocks != 0 && rounded > PTRDIFF_MAX / blocks) return EMMA_BARE_INVALID_CONFIG;
+    if (block_bytes < sizeof(void *) || block_bytes > PTRDIFF_MAX)
+        return EMMA_BARE_INVALID_CONFIG;
+    size_t rounded = emma__bare_word_align_up(block_bytes, sizeof(void *));
+    if (blocks != 0 && rounded > PTRDIFF_MAX / blocks)
+        return EMMA_BARE_INVALID_CONFIG;
     *layout = (emma_layout){rounded * blocks, rounded & (0 - rounded)};
     return EMMA_BARE_OK;
 }
@@ -28,15 +30,15 @@ emma_layout emma_slab_marks_layout(size_t blocks) {
 }
 
 /* Links are numbers of blocks. */
-static emma__span_word_link *link_at(const emma_slab *slab, size_t index) {
-    return (emma__span_word_link *)(void *)(slab->base + index * slab->block_bytes);
+static emma__bare_word_link *link_at(const emma_slab *slab, size_t index) {
+    return (emma__bare_word_link *)(void *)(slab->base + index * slab->block_bytes);
 }
 
 /* Nothing handed out yet. */
 static void start(emma_slab *slab, void *region, size_t *marks, size_t block_bytes, size_t blocks) {
     slab->base = region;
     slab->marks = marks;
-    slab->block_bytes = emma__span_word_align_up(block_bytes, sizeof(void *));
+    slab->block_bytes = emma__bare_word_align_up(block_bytes, sizeof(void *));
     slab->blocks = blocks;
     slab->free = slab->fresh = slab->outstanding = 0;
     slab->owned = false;
@@ -46,12 +48,13 @@ emma_bare_error emma_slab_init(emma_slab *slab, void *region, size_t *marks, siz
     start(slab, NULL, NULL, 0, 0);
     emma_layout layout;
     emma_bare_error error = emma_slab_region_layout(block_bytes, blocks, &layout);
-    if (error != EMMA_BARE_OK) return error;
+    if (error != EMMA_BARE_OK)
+        return error;
     size_t marks_bytes = marks != NULL ? emma_slab_marks_layout(blocks).size_bytes : 0;
-    if (!emma__span_word_range_exists(region, layout.size_bytes) || !emma__span_word_range_exists(marks, marks_bytes) ||
-        !emma__span_word_is_aligned((uintptr_t)region, layout.align_bytes) ||
-        !emma__span_word_is_aligned((uintptr_t)marks, sizeof(size_t)) ||
-        emma__span_word_ranges_overlap(region, layout.size_bytes, marks, marks_bytes))
+    if (!emma__bare_word_range_exists(region, layout.size_bytes) || !emma__bare_word_range_exists(marks, marks_bytes) ||
+        !emma__bare_word_is_aligned((uintptr_t)region, layout.align_bytes) ||
+        !emma__bare_word_is_aligned((uintptr_t)marks, sizeof(size_t)) ||
+        emma__bare_word_ranges_overlap(region, layout.size_bytes, marks, marks_bytes))
         return EMMA_BARE_INVALID_LOCATION;
     start(slab, region, marks, block_bytes, blocks);
     return EMMA_BARE_OK;
@@ -62,14 +65,16 @@ emma_bare_error emma_slab_init_in(emma_slab *slab, size_t block_bytes, size_t bl
     start(slab, NULL, NULL, 0, 0);
     emma_layout layout;
     emma_bare_error error = emma_slab_region_layout(block_bytes, blocks, &layout);
-    if (error != EMMA_BARE_OK) return error;
+    if (error != EMMA_BARE_OK)
+        return error;
     void *region, *marks = NULL;
     bool served = emma__backing_take(backing, layout, &region, refused) &&
                   emma__backing_take(backing, emma_slab_marks_layout(blocks), &marks, refused);
     start(slab, region, marks, block_bytes, blocks);
     slab->owned = true;
     slab->backing = *backing;
-    if (!served) emma_slab_release(slab);
+    if (!served)
+        emma_slab_release(slab);
     return served ? EMMA_BARE_OK : EMMA_BARE_ALLOC_FAILED;
 }
 
@@ -83,7 +88,8 @@ void emma_slab_release(emma_slab *slab) {
 }
 
 void *emma_slab_allocate(emma_slab *slab, size_t size_bytes, size_t align_bytes) {
-    if (size_bytes > slab->block_bytes || !emma__span_word_is_pow2(align_bytes) || align_bytes > emma_slab_block_align(slab))
+    if (size_bytes > slab->block_bytes || !emma__bare_word_is_pow2(align_bytes) ||
+        align_bytes > emma_slab_block_align(slab))
         return NULL;
     return emma_slab_allocate_block(slab);
 }
@@ -92,19 +98,20 @@ void *emma_slab_allocate(emma_slab *slab, size_t size_bytes, size_t align_bytes)
 static void flip_mark(emma_slab *slab, size_t index) {
     EMMA_BARE_STEP();
     if (EMMA_BARE_CHECKS && slab->marks != NULL)
-        slab->marks[index / EMMA__WORD_BITS] ^= (size_t)1 << index % EMMA__WORD_BITS;
+        slab->marks[index / EMMA__BARE_WORD_BITS] ^= (size_t)1 << index % EMMA__BARE_WORD_BITS;
 }
 
 void *emma_slab_allocate_block(emma_slab *slab) {
     EMMA_BARE_STEP();
-    if (!emma_slab_can_allocate(slab)) return NULL;
+    if (!emma_slab_can_allocate(slab))
+        return NULL;
     size_t index = slab->free;
     if (slab->outstanding++ != slab->fresh) {
         slab->free = *link_at(slab, index);
     } else {
         index = slab->fresh++;
-        if (EMMA_BARE_CHECKS && slab->marks != NULL && index % EMMA__WORD_BITS == 0)
-            slab->marks[index / EMMA__WORD_BITS] = 0;
+        if (EMMA_BARE_CHECKS && slab->marks != NULL && index % EMMA__BARE_WORD_BITS == 0)
+            slab->marks[index / EMMA__BARE_WORD_BITS] = 0;
     }
     flip_mark(slab, index);
     return slab->base + index * slab->block_bytes;
@@ -112,13 +119,18 @@ void *emma_slab_allocate_block(emma_slab *slab) {
 
 emma_bare_error emma_slab_deallocate(emma_slab *slab, void *block) {
     EMMA_BARE_STEP();
-    if (block == NULL) return EMMA_BARE_OK;
+    if (block == NULL)
+        return EMMA_BARE_OK;
     uintptr_t offset = (uintptr_t)block - (uintptr_t)slab->base;
-    if (EMMA_BARE_CHECKS && offset >= slab->fresh * slab->block_bytes) return EMMA_BARE_FOREIGN;
+    if (EMMA_BARE_CHECKS && offset >= slab->fresh * slab->block_bytes)
+        return EMMA_BARE_FOREIGN;
     size_t index = offset / slab->block_bytes;
-    if (EMMA_BARE_CHECKS && index * slab->block_bytes != offset) return EMMA_BARE_FOREIGN;
-    if (slab->outstanding == 0) return EMMA_BARE_NOT_LIVE;
-    if (EMMA_BARE_CHECKS && slab->marks != NULL && !emma__bitset_has(slab->marks, index)) return EMMA_BARE_NOT_LIVE;
+    if (EMMA_BARE_CHECKS && index * slab->block_bytes != offset)
+        return EMMA_BARE_FOREIGN;
+    if (slab->outstanding == 0)
+        return EMMA_BARE_NOT_LIVE;
+    if (EMMA_BARE_CHECKS && slab->marks != NULL && !emma__bitset_has(slab->marks, index))
+        return EMMA_BARE_NOT_LIVE;
     flip_mark(slab, index);
     *link_at(slab, index) = slab->free;
     slab->free = index;
@@ -143,7 +155,7 @@ size_t emma_slab_size(const emma_slab *slab) {
 }
 
 void *emma_slab_limit(const emma_slab *slab) {
-    return slab->base + emma_slab_size(slab);
+    return (void *)((uintptr_t)slab->base + emma_slab_size(slab));
 }
 
 bool emma_slab_contains(const emma_slab *slab, const void *place) {
@@ -163,15 +175,18 @@ emma_bare_figures emma_slab_figures(const emma_slab *slab) {
 }
 
 bool emma_slab_valid(const emma_slab *slab) {
-    if (slab->fresh > slab->blocks || slab->outstanding > slab->fresh) return false;
+    if (slab->fresh > slab->blocks || slab->outstanding > slab->fresh)
+        return false;
     bool marked = EMMA_BARE_CHECKS && slab->marks != NULL;
     size_t live = marked ? 0 : slab->outstanding;
     for (size_t i = 0; marked && i < slab->fresh; i++)
         live += emma__bitset_has(slab->marks, i);
-    if (live != slab->outstanding) return false;
+    if (live != slab->outstanding)
+        return false;
     size_t index = slab->free;
     for (size_t left = slab->fresh - slab->outstanding; left != 0; left--) {
-        if (index >= slab->fresh || (marked && emma__bitset_has(slab->marks, index))) return false;
+        if (index >= slab->fresh || (marked && emma__bitset_has(slab->marks, index)))
+            return false;
         index = *link_at(slab, index);
     }
     return true;
@@ -183,7 +198,8 @@ static void *backing_allocate(void *context, emma_layout layout) {
 
 static void backing_deallocate(void *context, void *memory, emma_layout layout) {
     (void)layout;
-    if (emma_slab_deallocate(context, memory) != EMMA_BARE_OK) __builtin_trap();
+    if (emma_slab_deallocate(context, memory) != EMMA_BARE_OK)
+        __builtin_trap();
 }
 
 emma_backing emma_slab_backing(emma_slab *slab) {

@@ -6,7 +6,8 @@
 
 size_t emma__purge_bound(emma_heap *heap) {
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed) << EMMA_SLICE_LOG2;
-    return ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed) + used / EMMA_DIRTY_SHARE;
+    return ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed) +
+           (used >> EMMA_DIRTY_SHARE_LOG2 << ATOMIC_LOAD(&heap->purge.patience, relaxed));
 }
 
 /* Purge the old enough chunks of a tract, from the highest. Returns: slices purged. */
@@ -37,6 +38,7 @@ size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds) {
             }
         }
     }
+    ATOMIC_ADD(&heap->purge.purged_slices, purged, relaxed);
     return purged << EMMA_SLICE_LOG2;
 }
 
@@ -79,6 +81,27 @@ static bool has_shrunk(emma_heap *heap) {
     return used + EMMA_SHRINK_FLOOR_SLICES + crest / EMMA_SHRINK_SHARE < crest;
 }
 
+/* A purge is regretted as far as clean slices had to be claimed since. Looked at once a second, or as soon as half of
+ * what is used was purged: if a sixteenth of what was freed meanwhile came to that, be more patient; if next to nothing,
+ * less. */
+static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
+    emma_purge_state *purge = &heap->purge;
+    emma_regions *regions = emma__heap_regions(heap);
+    size_t purged = ATOMIC_LOAD(&purge->purged_slices, relaxed);
+    if (!new_second && purged < ATOMIC_LOAD(&regions->used_slices, relaxed) / 2 + EMMA_SHRINK_FLOOR_SLICES)
+        return;
+    size_t clean = ATOMIC_LOAD(&regions->clean_claims, relaxed);
+    size_t claimed = clean - ATOMIC_EXCHANGE(&purge->clean_seen, clean, relaxed);
+    size_t freed = freed_ever - ATOMIC_EXCHANGE(&purge->freed_seen, freed_ever, relaxed);
+    ATOMIC_STORE(&purge->purged_slices, 0, relaxed);
+    size_t regretted = claimed < purged ? claimed : purged;
+    uint32_t patience = ATOMIC_LOAD(&purge->patience, relaxed);
+    if (regretted > freed / EMMA_REGRET_SHARE && patience < EMMA_PATIENCE_MAX)
+        ATOMIC_STORE(&purge->patience, patience + 1, relaxed);
+    else if (regretted <= freed / EMMA_REGRET_SHARE / EMMA_REGRET_SHARE && patience > 0 && new_second)
+        ATOMIC_STORE(&purge->patience, patience - 1, relaxed);
+}
+
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     emma_regions *regions = emma__heap_regions(heap);
     size_t freed = ATOMIC_LOAD(&regions->freed_slices, relaxed);
@@ -87,7 +110,9 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
         return; /* another thread ticks */
 
     uint32_t now = emma__plat_seconds();
-    if (now != ATOMIC_EXCHANGE(&regions->now_seconds, now, relaxed))
+    bool new_second = now != ATOMIC_EXCHANGE(&regions->now_seconds, now, relaxed);
+    learn(heap, freed, new_second);
+    if (new_second)
         emma__purge_dirty(heap, freed - ticked, (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed));
     if (has_shrunk(heap))
         emma__purge_compact(heap, thread);

@@ -8,7 +8,9 @@
  *     all of these                      nothing happens for two seconds                         the janitor
  *     huge blocks                       at their free                                           who frees
  *
- * The bound is the option dirty_bytes + 1/EMMA_DIRTY_SHARE of what is used. Memory is claimed from the lowest address, so
+ * The bound is the option dirty_bytes + 1/16 of what is used. A program that claims
+ * again what was just purged pays for it with page faults: as long as that happens the share doubles, up to four
+ * times what is used. It goes back by half each second in which no purge is regretted. Memory is claimed from the lowest address, so
  * it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were allocated, so
  * nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
  *
@@ -19,7 +21,9 @@
 #include "heap/heap.h"
 
 enum {
-    EMMA_DIRTY_SHARE = 16,
+    EMMA_DIRTY_SHARE_LOG2 = 4,
+    EMMA_PATIENCE_MAX = 6,
+    EMMA_REGRET_SHARE = 16,
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
     EMMA_SHRINK_FLOOR_SLICES = (16 << 20) / EMMA_SLICE_BYTES,
     EMMA_SHRINK_SHARE = 2,

@@ -24,6 +24,14 @@ static emma_tract *tract_in_slot(const emma_region *region, unsigned slot) {
     return emma__tract_of(region->base + ((uintptr_t)slot << EMMA_TRACT_LOG2));
 }
 
+static void count_claim(emma_regions *regions, unsigned n, unsigned dirty) {
+    ATOMIC_ADD(&regions->used_slices, n, relaxed);
+    if (dirty != 0)
+        ATOMIC_SUB(&regions->dirty_slices, dirty, relaxed);
+    if (dirty != n)
+        ATOMIC_ADD(&regions->clean_claims, n - dirty, relaxed);
+}
+
 /* Search one region, lowest address first. */
 static uintptr_t claim_in_region(emma_regions *regions, emma_region *region, unsigned n, unsigned align) {
     /* A run longer than a chunk covers at least half of some chunk. */
@@ -34,8 +42,7 @@ static uintptr_t claim_in_region(emma_regions *regions, emma_region *region, uns
             emma_tract *tract = tract_in_slot(region, word * 64 + emma__bits_lowest(bits));
             emma_run run = emma__tract_claim(tract, n, align);
             if (run.slice != EMMA_NO_SLICE) {
-                ATOMIC_ADD(&regions->used_slices, n, relaxed);
-                ATOMIC_SUB(&regions->dirty_slices, run.dirty, relaxed);
+                count_claim(regions, n, run.dirty);
                 return emma__tract_address(tract, run.slice);
             }
             if (ATOMIC_LOAD(&tract->hint[rank], relaxed) == 0)
@@ -61,8 +68,7 @@ bool emma__regions_claim_at(emma_regions *regions, uintptr_t address, unsigned n
     emma_run run = emma__tract_claim_at(emma__tract_of(address), emma__tract_slice_of(address), n);
     if (run.slice == EMMA_NO_SLICE)
         return false;
-    ATOMIC_ADD(&regions->used_slices, n, relaxed);
-    ATOMIC_SUB(&regions->dirty_slices, run.dirty, relaxed);
+    count_claim(regions, n, run.dirty);
     return true;
 }
 

@@ -5,8 +5,8 @@
  *
  *     EMMA_BARE_CHECKS=0      compiles out the checks of what deallocate is given (slab, fit, bump; buddy keeps them)
  *     EMMA_BARE_STEP()        counts a step; empty unless a test defines it */
-#ifndef EMMA_BARE_WORD_H
-#define EMMA_BARE_WORD_H
+#ifndef EMMA_BARE_BARE_WORD_H
+#define EMMA_BARE_BARE_WORD_H
 
 #include "base/compiler.h"
 #include "emma_bare.h"
@@ -24,21 +24,22 @@ extern unsigned long emma__bare_steps; /* defined by the test */
 
 /* Count of leading zeros as an instruction: 0 where __builtin_clz would become a call. */
 #if (defined(__riscv) && !defined(__riscv_zbb)) || (defined(__ARM_ARCH) && __ARM_ARCH < 7 && defined(__thumb__))
-enum { EMMA__WORD_HAS_CLZ = 0 };
+enum { EMMA__BARE_WORD_HAS_CLZ = 0 };
 #else
-enum { EMMA__WORD_HAS_CLZ = 1 };
+enum { EMMA__BARE_WORD_HAS_CLZ = 1 };
 #endif
 
-enum { EMMA__WORD_BITS = 8 * sizeof(size_t), EMMA__WORD_LOG2 = sizeof(size_t) == 8 ? 6 : 5 };
+enum { EMMA__BARE_WORD_BITS = 8 * sizeof(size_t), EMMA__BARE_WORD_LOG2 = sizeof(size_t) == 8 ? 6 : 5 };
 
 EMMA_STATIC_ASSERT(sizeof(size_t) == sizeof(void *) && sizeof(size_t) == sizeof(unsigned long), "one kind of word");
-EMMA_STATIC_ASSERT(EMMA__WORD_BITS == 1 << EMMA__WORD_LOG2, "words of 32 or 64 bits");
+EMMA_STATIC_ASSERT(EMMA__BARE_WORD_BITS == 1 << EMMA__BARE_WORD_LOG2, "words of 32 or 64 bits");
 
 /* Index of the highest set bit. Requires: x != 0. Cost: one instruction, or log2 of the bits of a word. */
-static inline unsigned emma__span_word_highest(size_t x) {
-    if (EMMA__WORD_HAS_CLZ) return EMMA__WORD_BITS - 1u - (unsigned)__builtin_clzl(x);
+static inline unsigned emma__bare_word_highest(size_t x) {
+    if (EMMA__BARE_WORD_HAS_CLZ)
+        return EMMA__BARE_WORD_BITS - 1u - (unsigned)__builtin_clzl(x);
     unsigned index = 0;
-    for (unsigned half = EMMA__WORD_BITS / 2; half != 0; half /= 2) {
+    for (unsigned half = EMMA__BARE_WORD_BITS / 2; half != 0; half /= 2) {
         if (x >> half != 0) {
             x >>= half;
             index += half;
@@ -48,47 +49,47 @@ static inline unsigned emma__span_word_highest(size_t x) {
 }
 
 /* Index of the lowest set bit. Requires: x != 0. */
-static inline unsigned emma__span_word_lowest(size_t x) {
-    return emma__span_word_highest(x & (0 - x));
+static inline unsigned emma__bare_word_lowest(size_t x) {
+    return emma__bare_word_highest(x & (0 - x));
 }
 
 /* False for 0, too: 0 ^ (0 - 1) is not more than 0 - 1. */
-static inline bool emma__span_word_is_pow2(size_t x) {
+static inline bool emma__bare_word_is_pow2(size_t x) {
     return (x ^ (x - 1)) > x - 1;
 }
 
 /* x rounded up to a multiple of align. Requires: align a power of two; no overflow. */
-static inline size_t emma__span_word_align_up(size_t x, size_t align) {
+static inline size_t emma__bare_word_align_up(size_t x, size_t align) {
     return (x + align - 1) & (0 - align);
 }
 
 /* Requires: align a power of two. */
-static inline bool emma__span_word_is_aligned(uintptr_t x, size_t align) {
+static inline bool emma__bare_word_is_aligned(uintptr_t x, size_t align) {
     return (x & (align - 1)) == 0;
 }
 
 /* size_bytes at memory exist, as far as addresses tell: they are not beyond the last address. At NULL no byte exists.
  */
-static inline bool emma__span_word_range_exists(const void *memory, size_t size_bytes) {
+static inline bool emma__bare_word_range_exists(const void *memory, size_t size_bytes) {
     return size_bytes <= 0 - (uintptr_t)memory;
 }
 
 /* A word in memory whose type is the program's business: a link in a free block. */
-typedef size_t __attribute__((may_alias)) emma__span_word_link;
+typedef size_t __attribute__((may_alias)) emma__bare_word_link;
 
 /* Clear and copy word by word. The stores are volatile: a compiler that recognised the loop would call libc for it. */
-static inline void emma__span_word_clear(void *words, size_t count) {
+static inline void emma__bare_word_clear(void *words, size_t count) {
     for (size_t i = 0; i < count; i++)
-        ((volatile emma__span_word_link *)words)[i] = 0;
+        ((volatile emma__bare_word_link *)words)[i] = 0;
 }
 
-static inline void emma__span_word_copy(void *to, const void *from, size_t count) {
+static inline void emma__bare_word_copy(void *to, const void *from, size_t count) {
     for (size_t i = 0; i < count; i++)
-        ((volatile emma__span_word_link *)to)[i] = ((const emma__span_word_link *)from)[i];
+        ((volatile emma__bare_word_link *)to)[i] = ((const emma__bare_word_link *)from)[i];
 }
 
 /* Two ranges that exist share a byte. */
-static inline bool emma__span_word_ranges_overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
+static inline bool emma__bare_word_ranges_overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
     uintptr_t distance = (uintptr_t)b - (uintptr_t)a;
     return distance < a_bytes || 0 - distance < b_bytes;
 }

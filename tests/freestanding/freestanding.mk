@@ -1,0 +1,43 @@
+# freestanding.mk: the unit tests that need no libc, as static programs that have none: their own _start, no
+# thread-local storage, nothing but emma, the tests and system calls. Included by the top Makefile.
+#
+# `make test-freestanding` builds and runs them for x86-64, and for aarch64 and riscv64 under emulation;
+# `make test-freestanding-ARCH` for one. The rules that build a test are in tests/unit/unit.mk.
+
+FREESTANDING_ARCHS := x86_64 aarch64 riscv64
+FREESTANDING_TESTS  = $(filter-out %_storm_test,$(UNIT_TESTS))
+
+FREESTANDING_NEED_x86_64  := perl
+FREESTANDING_NEED_aarch64 := perl gcc-aarch64-linux-gnu qemu-user
+FREESTANDING_NEED_riscv64 := perl gcc-riscv64-linux-gnu qemu-user
+FREESTANDING_CC_aarch64   := aarch64-linux-gnu-gcc
+FREESTANDING_CC_riscv64   := riscv64-linux-gnu-gcc
+FREESTANDING_CC_x86_64     = $(CC)
+FREESTANDING_EXEC_aarch64 := qemu-aarch64
+FREESTANDING_EXEC_riscv64 := qemu-riscv64
+# The library that would choose atomic instructions at run time is not there.
+FREESTANDING_CFLAGS_aarch64 := -mno-outline-atomics
+
+# Its instruction set has no counting of zeroes: the compiler's own library does it.
+FREESTANDING_LIBS_riscv64 := -lgcc
+
+FREESTANDING_LINK := -nostdlib -static -Wl,--build-id=none,--no-undefined
+
+.PHONY: test-freestanding $(FREESTANDING_ARCHS:%=test-freestanding-%)
+test-freestanding: $(FREESTANDING_ARCHS:%=test-freestanding-%)
+
+$(FREESTANDING_ARCHS:%=test-freestanding-%): test-freestanding-%:
+	tools/need.sh $(FREESTANDING_NEED_$*)
+	$(unit_make) BUILD=build/tests/freestanding-$* CC=$(FREESTANDING_CC_$*) \
+	    VARIANT='-DEMMA_HAS_TLS=0 -fno-stack-protector -fno-asynchronous-unwind-tables $(FREESTANDING_CFLAGS_$*)' \
+	    UNIT_CFLAGS=-ffreestanding UNIT_LDFLAGS='$(FREESTANDING_LINK) $(FREESTANDING_LIBS_$*)' UNIT_EXEC='$(FREESTANDING_EXEC_$*)' \
+	    UNIT_START='build/tests/freestanding-$*/unit/start.o build/tests/freestanding-$*/unit/nolibc.o' \
+	    UNIT_TESTS='$(FREESTANDING_TESTS)' unit-run
+
+$(BUILD)/unit/start.o: tests/freestanding/start.c
+	mkdir -p $(@D) && echo "  cc    $<"
+	$(CC) $(CFLAGS) $(EMMA_CFLAGS) $(CORE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/nolibc.o: src/plat/linux/nolibc.c
+	mkdir -p $(@D) && echo "  cc    $<"
+	$(CC) $(CFLAGS) $(EMMA_CFLAGS) $(CORE_CFLAGS) -fno-tree-loop-distribute-patterns -MMD -MP -c -o $@ $<

@@ -66,9 +66,8 @@ typedef struct emma_bump {
     size_t room_bytes; /* free, from base on; what lies above is handed out */
     size_t size_bytes;
     size_t outstanding;
-    size_t resets; /* how often everything was freed: makes old marks stale */
-    void *memory;  /* for release; NULL when the memory is the caller's */
-    emma_layout layout;
+    size_t resets;      /* how often everything was freed: makes old marks stale */
+    emma_layout layout; /* for release; size 0 when the memory is the caller's */
     emma_backing backing;
 } emma_bump;
 
@@ -78,32 +77,32 @@ typedef struct emma_bump_position {
     size_t resets;
 } emma_bump_position;
 
-/* Start over region, which has the given layout.
- * Errors: INVALID_CONFIG iff the alignment is no power of two or the region is not so aligned; INVALID_LOCATION iff the
- * region is NULL or leaves the address space. The structure is then empty. Cost: O(1). The region is not touched. */
-emma_bare_error emma_bump_init(emma_bump *bump, void *region, emma_layout layout);
+/* Start over size_bytes at region. The region is not touched. Cost: O(1).
+ * Errors: INVALID_CONFIG iff align_bytes is no power of two or the region is not so aligned; INVALID_LOCATION iff the
+ * region is NULL with a size, or leaves the address space. The structure is then empty. */
+emma_bare_error emma_bump_init(emma_bump *bump, void *region, size_t size_bytes, size_t align_bytes);
 
 /* The same over memory from backing. Errors: INVALID_CONFIG iff the alignment is no power of two or the size is 0;
- * ALLOC_FAILED iff the backing has nothing for layout. */
-emma_bare_error emma_bump_init_in(emma_bump *bump, emma_layout layout, const emma_backing *backing);
+ * ALLOC_FAILED iff the backing has nothing of that size and alignment. */
+emma_bare_error emma_bump_init_in(emma_bump *bump, size_t size_bytes, size_t align_bytes, const emma_backing *backing);
 
 /* Give the region back to its backing, if it has one; the structure becomes empty. Requires: a part split off this
  * one is used no more. */
 void emma_bump_release(emma_bump *bump);
 
 /* Returns: the highest free place of that size and alignment. NULL iff the size is 0, the alignment no power of two, or
- * there is too little room. Cost: 8 steps. */
+ * there is too little room. Cost: O(1), no loop. */
 void *emma_bump_allocate(emma_bump *bump, size_t size_bytes, size_t align_bytes);
 
 /* One block less is live; when it was the last, everything is free again. The space of one block alone is not reused.
  * Errors: NOT_LIVE iff nothing is live; FOREIGN iff block lies outside what is handed out (checked builds only; where
- * checks are compiled out, block is ignored). Cost: 6 steps. */
+ * checks are compiled out, block is ignored). Cost: O(1), no loop. */
 emma_bare_error emma_bump_deallocate(emma_bump *bump, void *block);
 
-/* Free everything at once. Requires: no block is used any more. Cost: 4 steps. */
+/* Free everything at once. Requires: no block is used any more. Cost: O(1). */
 void emma_bump_reset(emma_bump *bump);
 
-/* Returns: the position now, for rewind. Cost: 3 steps. */
+/* Returns: the position now, for rewind. Cost: O(1). */
 emma_bump_position emma_bump_mark(const emma_bump *bump);
 
 /* Free what was allocated since the mark, in one go. Blocks older than the mark stay; those of them that were
@@ -113,7 +112,7 @@ emma_bump_position emma_bump_mark(const emma_bump *bump);
 emma_bare_error emma_bump_rewind(emma_bump *bump, const emma_bump_position *mark);
 
 /* Cut off the part that is not handed out: it becomes *lower, over the caller's memory; bump keeps its live blocks,
- * their count and the duty to release, and has no room left. Requires: lower is not bump. Cost: 8 steps. */
+ * their count and the duty to release, and has no room left. Requires: lower is not bump. Cost: O(1). */
 void emma_bump_split(emma_bump *bump, emma_bump *lower);
 
 emma_bare_figures emma_bump_figures(const emma_bump *bump);
@@ -159,15 +158,15 @@ void emma_slab_release(emma_slab *slab);
 
 /* Returns: the block freed last, else the next one never used, in the order of addresses. NULL iff all are live, the
  * size exceeds the block size, or the alignment exceeds the block alignment or is no power of two. Size 0 gets a block.
- * Cost: 10 steps. */
+ * Cost: O(1), no loop. */
 void *emma_slab_allocate(emma_slab *slab, size_t size_bytes, size_t align_bytes);
 
-/* Returns: a whole block. NULL iff all are live. Cost: 8 steps. */
+/* Returns: a whole block. NULL iff all are live. Cost: O(1), no loop. */
 void *emma_slab_allocate_block(emma_slab *slab);
 
 /* Errors: FOREIGN iff block is not the address of a block that was ever handed out; NOT_LIVE iff it is free (needs
  * marks). Without marks only a slab with nothing outstanding knows it; where checks are compiled out, FOREIGN is not
- * detected. Cost: 10 steps, with one division. */
+ * detected. Cost: O(1), no loop, one division. */
 emma_bare_error emma_slab_deallocate(emma_slab *slab, void *block);
 
 size_t emma_slab_block_size(const emma_slab *slab);  /* rounded */
@@ -279,7 +278,7 @@ void emma_buddy_into_raw_parts(emma_buddy *buddy, emma_buddy_parts *parts);
 void *emma_buddy_allocate(emma_buddy *buddy, size_t size_bytes, size_t align_bytes);
 
 /* Errors: FOREIGN iff block is not in the region or not where a block can begin; NOT_LIVE iff no live block begins
- * there. Cost: at most depth * levels + 2 * levels + 2 steps. */
+ * there. Cost: at most depth * levels + 2 * levels + 3 steps. */
 emma_bare_error emma_buddy_deallocate(emma_buddy *buddy, void *block);
 
 /* Returns: the size of a live block; 0 iff deallocate would refuse it. Cost: levels + 1 steps. */
@@ -344,12 +343,12 @@ emma_bare_error emma_fit_remove_pool(emma_fit *fit, emma_fit_pool *pool);
 
 /* Returns: memory aligned to the granule (two words) or to align_bytes, whichever is more. NULL iff the size is 0, the
  * alignment no power of two, or no list of blocks that are all large enough has one, nor the first block of the list of
- * the size itself will do. Cost: O(1), at most 60 steps. */
+ * the size itself will do. Cost: O(1), no loop. */
 void *emma_fit_allocate(emma_fit *fit, size_t size_bytes, size_t align_bytes);
 
 /* Errors: FOREIGN iff block is misaligned or outside all pools; NOT_LIVE iff its header says free or contradicts its
  * neighbours: a double free, or memory that was overwritten (a block freed twice, after its memory was handed out anew,
- * cannot be told). Checks can be compiled out. Cost: O(1), at most 50 steps. */
+ * cannot be told). Checks can be compiled out. Cost: O(1), no loop. */
 emma_bare_error emma_fit_deallocate(emma_fit *fit, void *block);
 
 /* Change the size: in place when it shrinks or the block behind is free and large enough, and the address has the

@@ -1,5 +1,5 @@
-/* tap.c: see tap.h. */
-#include "tap.h"
+/* bare_tap.c: see bare_tap.h. */
+#include "bare_tap.h"
 
 #include "port/port.h"
 

@@ -1,4 +1,4 @@
-/* tap.h: test cases that print TAP, without libc.
+/* bare_tap.h: test cases that print TAP, without libc.
  *
  *     static void frees_twice(void) { EXPECT(...); }
  *     static const emma_tap_case cases[] = {{"a block freed twice is refused", frees_twice}};
@@ -22,7 +22,8 @@ typedef struct emma_tap_suite {
     size_t count;
 } emma_tap_suite;
 
-#define EMMA_TAP_SUITE(name, cases) {name, cases, sizeof(cases) / sizeof(cases)[0]}
+#define EMMA_TAP_SUITE(name, cases)                                                                                    \
+    { name, cases, sizeof(cases) / sizeof(cases)[0] }
 
 /* Returns: the condition, so that a loop can stop at the first failure. */
 #define EXPECT(condition) emma_tap_expect(condition, #condition, __FILE__, __LINE__)

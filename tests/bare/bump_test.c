@@ -5,29 +5,29 @@ static _Alignas(4096) unsigned char region[4096];
 
 static emma_bump fresh(size_t size_bytes) {
     emma_bump bump;
-    EXPECT(emma_bump_init(&bump, region, (emma_layout){size_bytes, 1}) == EMMA_BARE_OK);
+    EXPECT(emma_bump_init(&bump, region, size_bytes, 1) == EMMA_BARE_OK);
     return bump;
 }
 
 static void refuses_configs(void) {
     emma_bump bump;
-    EXPECT(emma_bump_init(&bump, region, (emma_layout){64, 0}) == EMMA_BARE_INVALID_CONFIG);
-    EXPECT(emma_bump_init(&bump, region, (emma_layout){64, 3}) == EMMA_BARE_INVALID_CONFIG);
-    EXPECT(emma_bump_init(&bump, region + 1, (emma_layout){64, 2}) == EMMA_BARE_INVALID_CONFIG);
-    EXPECT(emma_bump_init(&bump, region + 2048, (emma_layout){64, 4096}) == EMMA_BARE_INVALID_CONFIG);
+    EXPECT(emma_bump_init(&bump, region, 64, 0) == EMMA_BARE_INVALID_CONFIG);
+    EXPECT(emma_bump_init(&bump, region, 64, 3) == EMMA_BARE_INVALID_CONFIG);
+    EXPECT(emma_bump_init(&bump, region + 1, 64, 2) == EMMA_BARE_INVALID_CONFIG);
+    EXPECT(emma_bump_init(&bump, region + 2048, 64, 4096) == EMMA_BARE_INVALID_CONFIG);
     EXPECT(emma_bump_allocate(&bump, 1, 1) == NULL && emma_bump_valid(&bump));
-    EXPECT(emma_bump_init(&bump, region, (emma_layout){64, 4096}) == EMMA_BARE_OK);
+    EXPECT(emma_bump_init(&bump, region, 64, 4096) == EMMA_BARE_OK);
 }
 
 static void refuses_locations(void) {
     emma_bump bump;
     unsigned char *end = (unsigned char *)(UINTPTR_MAX - 63);
-    EXPECT(emma_bump_init(&bump, NULL, (emma_layout){64, 1}) == EMMA_BARE_INVALID_LOCATION);
-    EXPECT(emma_bump_init(&bump, end, (emma_layout){65, 1}) == EMMA_BARE_INVALID_LOCATION);
-    EXPECT(emma_bump_init(&bump, region, (emma_layout){SIZE_MAX, 1}) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_bump_init(&bump, NULL, 64, 1) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_bump_init(&bump, end, 65, 1) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_bump_init(&bump, region, SIZE_MAX, 1) == EMMA_BARE_INVALID_LOCATION);
     EXPECT(emma_bump_allocate(&bump, 1, 1) == NULL);
     /* Up to the last byte there is. Nothing is written to the region, so it need not exist. */
-    EXPECT(emma_bump_init(&bump, end, (emma_layout){64, 64}) == EMMA_BARE_OK);
+    EXPECT(emma_bump_init(&bump, end, 64, 64) == EMMA_BARE_OK);
     EXPECT(emma_bump_allocate(&bump, 1, 1) == (void *)UINTPTR_MAX);
     EXPECT(emma_bump_allocate(&bump, 63, 1) == end);
     EXPECT(emma_bump_deallocate(&bump, end) == EMMA_BARE_OK);
@@ -111,6 +111,9 @@ static void marks_and_rewinds(void) {
         EXPECT((a = emma_bump_allocate(&bump, 64, 1)) == region);
         EXPECT(emma_bump_rewind(&bump, &empty) == EMMA_BARE_OK && emma_bump_figures(&bump).outstanding == 0);
     }
+    EXPECT(emma_bump_deallocate(&bump, emma_bump_allocate(&bump, 8, 1)) == EMMA_BARE_OK); /* empty by itself */
+    emma_bump_allocate(&bump, 64, 1);
+    EXPECT(emma_bump_rewind(&bump, &empty) == EMMA_BARE_OK && emma_bump_figures(&bump).used_bytes == 0);
     a = emma_bump_allocate(&bump, 16, 1);
     one = emma_bump_mark(&bump);
     EXPECT(emma_bump_deallocate(&bump, a) == EMMA_BARE_OK); /* everything is free: the mark is stale for good */
@@ -150,15 +153,15 @@ static void splits(void) {
 static void sits_on_a_backing(void) {
     emma_test_backing_reset();
     emma_bump bump, lower;
-    EXPECT(emma_bump_init_in(&bump, (emma_layout){0, 1}, &emma_test_backing) == EMMA_BARE_INVALID_CONFIG);
-    EXPECT(emma_bump_init_in(&bump, (emma_layout){64, 6}, &emma_test_backing) == EMMA_BARE_INVALID_CONFIG);
+    EXPECT(emma_bump_init_in(&bump, 0, 1, &emma_test_backing) == EMMA_BARE_INVALID_CONFIG);
+    EXPECT(emma_bump_init_in(&bump, 64, 6, &emma_test_backing) == EMMA_BARE_INVALID_CONFIG);
     EXPECT(emma_test_backing_calls == 0);
     emma_test_backing_fails_at = 1;
-    EXPECT(emma_bump_init_in(&bump, (emma_layout){64, 8}, &emma_test_backing) == EMMA_BARE_ALLOC_FAILED);
+    EXPECT(emma_bump_init_in(&bump, 64, 8, &emma_test_backing) == EMMA_BARE_ALLOC_FAILED);
     EXPECT(emma_bump_allocate(&bump, 1, 1) == NULL);
     emma_bump_release(&bump);
     emma_test_backing_reset();
-    EXPECT(emma_bump_init_in(&bump, (emma_layout){64, 8}, &emma_test_backing) == EMMA_BARE_OK);
+    EXPECT(emma_bump_init_in(&bump, 64, 8, &emma_test_backing) == EMMA_BARE_OK);
     EXPECT(emma_test_backing_live == 64);
     emma_bump_allocate(&bump, 8, 8);
     emma_bump_split(&bump, &lower);

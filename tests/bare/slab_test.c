@@ -3,7 +3,7 @@
 
 enum { WORD = sizeof(void *) };
 
-static _Alignas(64) unsigned char region[1024];
+static _Alignas(128) unsigned char region[1024];
 static size_t marks[4];
 
 static emma_slab fresh(size_t block_bytes, size_t blocks) {
@@ -160,9 +160,9 @@ static void valid_sees_damage(void) {
     emma_slab_deallocate(&slab, a);
     emma_slab_deallocate(&slab, b);
     EXPECT(emma_slab_valid(&slab));
-    *(emma__word_link *)(void *)b = 77; /* written after free */
+    *(emma__bare_word_link *)(void *)b = 77; /* written after free */
     EXPECT(!emma_slab_valid(&slab));
-    *(emma__word_link *)(void *)b = 0;
+    *(emma__bare_word_link *)(void *)b = 0;
     EXPECT(emma_slab_valid(&slab));
     slab.outstanding = 9;
     EXPECT(!emma_slab_valid(&slab));
@@ -175,7 +175,8 @@ static void sits_on_a_backing(void) {
         emma_test_backing_reset();
         emma_test_backing_fails_at = fails_at;
         EXPECT(emma_slab_init_in(&slab, 96, 10, &emma_test_backing, &refused) == EMMA_BARE_ALLOC_FAILED);
-        EXPECT(refused.size_bytes == (fails_at == 1 ? 960 : WORD) && refused.align_bytes == (fails_at == 1 ? 32 : WORD));
+        EXPECT(refused.size_bytes == (fails_at == 1 ? 960 : WORD) &&
+               refused.align_bytes == (fails_at == 1 ? 32 : WORD));
         EXPECT(emma_test_backing_live == 0 && emma_slab_allocate_block(&slab) == NULL);
     }
     emma_test_backing_reset();

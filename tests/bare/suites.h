@@ -2,8 +2,8 @@
 #ifndef EMMA_TEST_SUITES_H
 #define EMMA_TEST_SUITES_H
 
-#include "bare/word.h"
-#include "tap.h"
+#include "bare/bare_word.h"
+#include "bare_tap.h"
 
 extern const emma_tap_suite emma_bump_suite;
 extern const emma_tap_suite emma_slab_suite;
@@ -13,6 +13,7 @@ extern const emma_tap_suite emma_fit_suite;
 extern const emma_tap_suite emma_pools_suite;
 extern const emma_tap_suite emma_sharing_suite;
 extern const emma_tap_suite emma_property_suite;
+extern const emma_tap_suite emma_steps_suite;
 extern const emma_tap_suite emma_exhaustive_suite;
 
 /* Blocks of any layout from a small arena of its own. */

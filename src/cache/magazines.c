@@ -57,7 +57,7 @@ static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     unsigned after = before == 0 ? first_blocks(class) : before * 2 < most ? before * 2 : most;
     magazines->shape[class].capacity = (uint8_t)after;
     magazines->granted_bytes += pair_bytes(class, after) - pair_bytes(class, before);
-    for (unsigned i = 0; i < EMMA_CLASS_COUNT && magazines->granted_bytes > EMMA_CACHE_BUDGET_BYTES; i++) {
+    for (unsigned i = 0; i < EMMA_CLASS_COUNT && magazines->granted_bytes > magazines->budget_bytes; i++) {
         unsigned victim = magazines->hand = magazines->hand % EMMA_CLASS_LAST + 1;
         if (victim == class || magazines->shape[victim].capacity == 0)
             continue;

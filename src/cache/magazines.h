@@ -25,7 +25,8 @@ enum {
     EMMA_MAGAZINE_MIN_BLOCKS = 2,
     EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
-    EMMA_CACHE_BUDGET_BYTES = 1 << 20, /* what the magazines of one cache may hold together */
+    EMMA_CACHE_BUDGET_MAX_BYTES = 1 << 20, /* what the magazines of one cache may hold together */
+    EMMA_CACHE_BUDGET_MIN_BYTES = 1 << 16,
 };
 
 typedef struct emma_magazine_pair {
@@ -42,6 +43,7 @@ typedef struct emma_magazines {
         uint8_t spare_count;
         uint8_t unused;
     } shape[EMMA_CLASS_COUNT];
+    uint32_t budget_bytes;  /* set by whoever knows how many caches there are */
     uint32_t granted_bytes; /* sum of 2 * capacity * size */
     uint32_t hand;          /* the class that shrinks next */
 } emma_magazines;

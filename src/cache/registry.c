@@ -38,6 +38,7 @@ uint32_t emma__registry_generation(emma_registry *registry) {
         return here;
     /* A new generation: the page first, then the registry, which anybody may help along. */
     if (here == 0) {
+        ATOMIC_STORE(&registry->threads, generation != 0, relaxed); /* a child of fork has one thread */
         ATOMIC_STORE(&registry->process_id, emma__plat_process_id(), relaxed);
         if (ATOMIC_CAS(&wiped->generation, &here, generation + 1, acq_rel))
             here = generation + 1;
@@ -112,9 +113,15 @@ emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, u
     uint64_t me = owner_word(generation, thread_id);
     ATOMIC_ADD(&registry->threads, 1, relaxed);
     emma_record *record = take_unowned(registry, me);
-    if (record == 0)
+    if (record == 0) {
         record = take_abandoned(registry, me);
-    return record != 0 ? record : take_new(registry, me);
+        if (record != 0)
+            return record; /* it was owned before */
+        record = take_new(registry, me);
+    }
+    if (record != 0)
+        ATOMIC_ADD(&registry->owned, 1, relaxed);
+    return record;
 }
 
 void emma__registry_give(emma_registry *registry, const emma_record *record) {
@@ -123,6 +130,7 @@ void emma__registry_give(emma_registry *registry, const emma_record *record) {
         if (record < block->record || record >= block->record + EMMA_RECORDS_PER_BLOCK)
             continue;
         ATOMIC_STORE(&block->owner[record - block->record], 0, release); /* pairs with claim */
+        ATOMIC_SUB(&registry->owned, 1, relaxed);
         return;
     }
 }
@@ -141,6 +149,7 @@ void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t o
                 continue;
             emma__magazines_flush(&record->magazines, depot, true);
             ATOMIC_STORE(&block->owner[i], 0, release);
+            ATOMIC_SUB(&registry->owned, 1, relaxed);
         }
     }
 }

@@ -9,9 +9,12 @@ static emma_stripe *make_stripe(emma_shared *shared) {
         return 0;
     }
     uintptr_t address = emma__plat_map(emma__bits_align_up(sizeof(emma_stripe), emma__plat_page_bytes()));
-    if (address == 0)
+    emma_stripe *stripe = (emma_stripe *)address; // NOLINT(performance-no-int-to-ptr)
+    if (stripe == 0)
         ATOMIC_SUB(&shared->made, 1, relaxed);
-    return (emma_stripe *)address; // NOLINT(performance-no-int-to-ptr)
+    else
+        stripe->magazines.budget_bytes = EMMA_CACHE_BUDGET_MIN_BYTES;
+    return stripe;
 }
 
 /* Put a fresh stripe in the place of this one (0: of none). The loser of a race keeps nothing: its stripe is unmapped. */

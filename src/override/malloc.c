@@ -119,9 +119,7 @@ void *memalign(size_t alignment, size_t size) {
 int posix_memalign(void **result, size_t alignment, size_t size) {
     if (!emma__bits_is_pow2(alignment) || alignment % sizeof(void *) != 0)
         return EINVAL;
-    int saved = errno; /* POSIX: the error is returned, not stored */
-    void *block = emma__override_aligned(alignment, size);
-    errno = saved;
+    void *block = emma__override_aligned(alignment, size); /* as glibc: stores errno too */
     if (block == 0)
         return ENOMEM;
     *result = block;

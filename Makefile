@@ -80,6 +80,14 @@ $(BUILD)/%.so: $(BUILD)/%.o
 	echo "  ld    $@"
 	$(CC) -shared -Wl,-soname,$(@F).0 -Wl,-z,nodelete,-z,relro,-z,now,-z,noexecstack -Wl,--no-undefined -o $@ $< -pthread
 
+# Everything but the foreign suites (make conformance) and the bench. One after the other: some watch the clock.
+TESTS := unit unit-torture freestanding model fault storm misuse limits sanitize programs bare
+.PHONY: test
+test: all
+	failed=; for test in $(TESTS); do \
+	    echo "== $$test"; $(MAKE) --no-print-directory test-$$test || failed="$$failed $$test"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "All tests passed: $(TESTS)"
+
 clean:
 	rm -rf build
 
@@ -100,5 +108,5 @@ install: all $(EMMA_HEADER)
 	    printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: %s\nDescription: An embeddable memory allocator\nVersion: %s\nLibs: -L$${libdir} -l%s\nCflags: -I$${includedir}\n' \
 	        '$(PREFIX)' $$name '$(VERSION)' $${name#lib} >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$name.pc; done
 
-include $(wildcard tests/*/*.mk) $(wildcard src/bare/*.mk) $(wildcard bench/*.mk) tools/check/check.mk
+include $(wildcard tests/*/*.mk src/bare/*.mk bench/*.mk tools/*/*.mk)
 .DEFAULT_GOAL := all

@@ -108,5 +108,5 @@ install: all $(EMMA_HEADER)
 	    printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: %s\nDescription: An embeddable memory allocator\nVersion: %s\nLibs: -L$${libdir} -l%s\nCflags: -I$${includedir}\n' \
 	        '$(PREFIX)' $$name '$(VERSION)' $${name#lib} >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$name.pc; done
 
-include $(wildcard tests/*/*.mk src/bare/*.mk bench/*.mk tools/*/*.mk)
+include $(filter-out %/stages.mk,$(wildcard tests/*/*.mk src/bare/*.mk bench/*.mk tools/*/*.mk))
 .DEFAULT_GOAL := all

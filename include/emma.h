@@ -45,7 +45,7 @@ extern "C" {
 /* A block of at least size bytes. size 0 gives a block of its own. C11 7.22.3.4. */
 EMMA_API void *emma_malloc(size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK EMMA_SIZE_ARGUMENT(1);
 
-/* A block for count things of size bytes, all zero. Returns: NULL also where count * size overflows. C11 7.22.3.2.
+/* A block for count things of size bytes, all of its usable bytes zero. Returns: NULL also where count * size overflows. C11 7.22.3.2.
  * Cost: fresh pages, which are zero already, are not touched. */
 EMMA_API void *emma_calloc(size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 
@@ -78,7 +78,8 @@ EMMA_API size_t emma_usable_size(const void *block) EMMA_NOEXCEPT;
 /* The usable size that a block of size bytes would have. Returns: 0 iff size is above PTRDIFF_MAX. Cost: arithmetic. */
 EMMA_API size_t emma_good_size(size_t size) EMMA_NOEXCEPT;
 
-/* Whether address is the start of a block of emma's, live or cached. Any value may be asked for. Returns: 1 or 0. */
+/* Whether address lies in memory of this copy of emma, in a block or not. Any value may be asked for. Returns: 1 or 0.
+ * Cost: one or two loads. */
 EMMA_API int emma_owns(const void *address) EMMA_NOEXCEPT;
 
 /* Give back to the system what is not in use, as far as the calling thread can reach: its own cache, the shared ones, free

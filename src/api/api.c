@@ -36,7 +36,7 @@ void *emma_calloc(size_t count, size_t size) {
     if (bytes > EMMA_SMALL_MAX_BYTES)
         return emma__heap_alloc_zeroed_large(&emma__default_heap, bytes);
     void *block = emma__fast_malloc(bytes, emma__malloc_slow);
-    return block != 0 ? __builtin_memset(block, 0, bytes) : 0;
+    return block != 0 ? __builtin_memset(block, 0, emma_good_size(bytes)) : 0; /* all of what may be used */
 }
 
 void *emma_aligned_alloc(size_t alignment, size_t size) {
@@ -62,7 +62,7 @@ size_t emma_good_size(size_t size) {
 }
 
 int emma_owns(const void *address) {
-    return emma__heap_find(&emma__default_heap, address).kind != EMMA_BLOCK_NONE;
+    return emma__heap_owns(&emma__default_heap, address);
 }
 
 size_t emma_realloc_in_place(void *block, size_t min, size_t want) {

@@ -21,16 +21,20 @@
  * handlers; it emits no instruction. C11 7.17.4.2 (atomic_signal_fence). */
 #define EMMA_SIGNAL_FENCE() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* Whether the code is built for ThreadSanitizer, which knows only some zones of the address space. */
-#if defined(__SANITIZE_THREAD__)
-#define EMMA_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define EMMA_THREAD_SANITIZER 1
+/* Whether the code is built for ThreadSanitizer, which knows only some zones of the address space, or for AddressSanitizer;
+ * neither knows threads that libc does not. */
+#ifndef __has_feature
+#define __has_feature(feature) 0
 #endif
-#endif
-#ifndef EMMA_THREAD_SANITIZER
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define EMMA_THREAD_SANITIZER 1
+#else
 #define EMMA_THREAD_SANITIZER 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define EMMA_ADDRESS_SANITIZER 1
+#else
+#define EMMA_ADDRESS_SANITIZER 0
 #endif
 
 #define EMMA_STATIC_ASSERT(condition, message) _Static_assert(condition, message)

@@ -21,8 +21,8 @@ static void add_tract(const emma_tract *tract, emma_stats *stats, size_t *out_by
         emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, relaxed));
         if (word.class == EMMA_CLASS_LARGE) {
             stats->large_blocks++;
-            stats->large_bytes += span->large_bytes;
-            stats->active_bytes += (size_t)span->slices << EMMA_SLICE_LOG2;
+            stats->large_bytes += ATOMIC_LOAD(&span->large_bytes, relaxed);
+            stats->active_bytes += (size_t)ATOMIC_LOAD(&span->slices, relaxed) << EMMA_SLICE_LOG2;
         } else if (word.class != EMMA_CLASS_NONE && word.class < EMMA_CLASS_COUNT) {
             *out_bytes += word.out * emma__class_size(word.class);
             stats->active_bytes += (size_t)emma__class_table[word.class].slices << EMMA_SLICE_LOG2;

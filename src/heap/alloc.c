@@ -76,13 +76,12 @@ void *emma__heap_alloc_zeroed_large(emma_heap *heap, size_t size_bytes) {
     if (address == 0 || is_zero)
         return (void *)address; // NOLINT(performance-no-int-to-ptr)
     const emma_tract *tract = emma__tract_of(address);
-    const emma_span *span = emma__span_at(address);
-    for (unsigned i = 0; i < span->slices; i++) {
-        if (!emma__tract_is_dirty(tract, emma__tract_slice_of(address) + i))
-            continue;
-        size_t offset = (size_t)i << EMMA_SLICE_LOG2;
-        size_t bytes = span->large_bytes - offset < EMMA_SLICE_BYTES ? span->large_bytes - offset : EMMA_SLICE_BYTES;
-        __builtin_memset((void *)(address + offset), 0, bytes); // NOLINT(performance-no-int-to-ptr)
+    size_t left = ATOMIC_LOAD(&emma__span_at(address)->large_bytes, relaxed);
+    for (uintptr_t at = address; left != 0; at += EMMA_SLICE_BYTES) {
+        size_t bytes = left < EMMA_SLICE_BYTES ? left : EMMA_SLICE_BYTES;
+        if (emma__tract_is_dirty(tract, emma__tract_slice_of(at)))
+            __builtin_memset((void *)at, 0, bytes); // NOLINT(performance-no-int-to-ptr)
+        left -= bytes;
     }
     return (void *)address; // NOLINT(performance-no-int-to-ptr)
 }

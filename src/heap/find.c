@@ -9,11 +9,11 @@ static emma_block find_in_tract(uintptr_t address) {
     unsigned slice = emma__tract_slice_of(address);
     if (slice < EMMA_TRACT_META_SLICES || slice >= ATOMIC_LOAD(&tract->mapped_slices, acquire))
         return no_block;
-    const emma_span *record = emma__span_at(address);
-    unsigned class = emma__span_class(record - record->slices_before);
+    emma_span *record = emma__span_at(address);
+    unsigned class = emma__span_class(emma__span_first(record));
     if (class == EMMA_CLASS_LARGE)
-        return address % EMMA_SLICE_BYTES == 0 && record->slices_before == 0
-                   ? (emma_block){EMMA_BLOCK_LARGE, EMMA_CLASS_NONE, record->large_bytes}
+        return emma__span_start(record, address) == address
+                   ? (emma_block){EMMA_BLOCK_LARGE, EMMA_CLASS_NONE, ATOMIC_LOAD(&record->large_bytes, relaxed)}
                    : no_block;
     if (!emma__span_is_block(record, address))
         return no_block;
@@ -37,4 +37,18 @@ emma_block emma__heap_find(emma_heap *heap, const void *block) {
     }
     }
     return no_block;
+}
+
+bool emma__heap_owns(emma_heap *heap, const void *block) {
+    uintptr_t address = (uintptr_t)block;
+    switch (emma__directory_get(emma__heap_regions(heap)->directory, address)) {
+    case EMMA_GRANULE_TRACT: /* a tract is never unmapped, so its header may be read */
+        return emma__tract_slice_of(address) < ATOMIC_LOAD(&emma__tract_of(address)->mapped_slices, acquire);
+    case EMMA_GRANULE_HUGE: /* a huge block may be going at this moment: its header may not */
+    case EMMA_GRANULE_HUGE_REST:
+        return true;
+    case EMMA_GRANULE_NONE:
+        break;
+    }
+    return false;
 }

@@ -92,9 +92,8 @@ static bool home_chain_contains(uint16_t chain, uintptr_t start, unsigned class,
 static bool span_contains(emma_heap *heap, unsigned class, const void *block) {
     uintptr_t address = (uintptr_t)block;
     emma_span *record = emma__span_at(address);
-    emma_span *span = record - record->slices_before;
-    uintptr_t start =
-        (address & ~((uintptr_t)EMMA_SLICE_BYTES - 1)) - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
+    emma_span *span = emma__span_first(record);
+    uintptr_t start = emma__span_start(record, address);
     if (!emma__offer_claim_span(emma__tract_of(start), class, emma__tract_slice_of(start)))
         return false;
     uint16_t head = (uint16_t)ATOMIC_LOAD(&span->word, acquire);

@@ -78,7 +78,7 @@ void *calloc(size_t count, size_t size) {
     if (bytes > EMMA_SMALL_MAX_BYTES)
         return or_enomem(emma_calloc(count, size));
     void *block = emma__override_malloc(bytes);
-    return block != 0 ? __builtin_memset(block, 0, bytes) : 0;
+    return block != 0 ? __builtin_memset(block, 0, emma_good_size(bytes)) : 0; /* all of what may be used */
 }
 
 void *realloc(void *block, size_t size) {

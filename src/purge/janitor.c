@@ -53,7 +53,7 @@ static uintptr_t stack_of(emma_heap *heap) {
 
 static bool may_start(emma_heap *heap) {
     size_t when = ATOMIC_LOAD(&heap->purge.janitor, relaxed);
-    if (when == JANITOR_OFF || when > JANITOR_ON)
+    if (when == JANITOR_OFF || when > JANITOR_ON || EMMA_THREAD_SANITIZER || EMMA_ADDRESS_SANITIZER)
         return false;
     if (when == JANITOR_THREADS && ATOMIC_LOAD(&heap->registry.threads, relaxed) < 2)
         return false;

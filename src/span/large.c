@@ -21,8 +21,8 @@ uintptr_t emma__spans_claim_large(emma_spans *spans, size_t size_bytes, unsigned
     if (address == 0)
         return 0;
     emma_span *span = emma__span_at(address);
-    span->slices = slices;
-    span->large_bytes = usable_of(size_bytes);
+    ATOMIC_STORE(&span->slices, slices, relaxed);
+    ATOMIC_STORE(&span->large_bytes, usable_of(size_bytes), relaxed);
     ATOMIC_STORE(&span->word, emma__span_word_pack(large_word), release);
     return address;
 }
@@ -31,7 +31,7 @@ bool emma__spans_release_large(emma_spans *spans, uintptr_t address) {
     if (address % EMMA_SLICE_BYTES != 0 || emma__tract_slice_of(address) == EMMA_NO_SLICE)
         return false;
     emma_span *span = emma__span_at(address);
-    unsigned slices = span->slices;
+    unsigned slices = ATOMIC_LOAD(&span->slices, relaxed);
     uint64_t live = emma__span_word_pack(large_word);
     if (!ATOMIC_CAS(&span->word, &live, 0, acq_rel)) /* of two frees of one block, one fails */
         return false;
@@ -41,15 +41,15 @@ bool emma__spans_release_large(emma_spans *spans, uintptr_t address) {
 
 bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_bytes) {
     emma_span *span = emma__span_at(address);
-    unsigned before = span->slices;
+    unsigned before = ATOMIC_LOAD(&span->slices, relaxed);
     unsigned after = slices_of(size_bytes);
     uintptr_t end = address + ((uintptr_t)before << EMMA_SLICE_LOG2);
     if (after > EMMA_RUN_MAX_SLICES)
         return false;
     if (after > before && !emma__regions_claim_at(&spans->regions, end, after - before))
         return false;
-    span->slices = after;
-    span->large_bytes = usable_of(size_bytes);
+    ATOMIC_STORE(&span->slices, after, relaxed);
+    ATOMIC_STORE(&span->large_bytes, usable_of(size_bytes), relaxed);
     if (after < before) /* the length first, then the tail */
         emma__regions_release(&spans->regions, address + ((uintptr_t)after << EMMA_SLICE_LOG2), before - after, true);
     return true;

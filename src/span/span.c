@@ -12,12 +12,12 @@ enum {
 
 /* A span that no longer belongs to a class: its slices go back. Requires: the caller owns it and every block is home. */
 static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
-    unsigned slices = span->slices;
+    unsigned slices = ATOMIC_LOAD(&span->slices, relaxed);
     uint8_t *classes = emma__region_classes(emma__tract_of(start)->region->base);
     size_t first = (start - emma__tract_of(start)->region->base) >> EMMA_SLICE_LOG2;
     for (unsigned i = 0; i < slices; i++) {
         classes[first + i] = EMMA_CLASS_NONE;
-        span[i].slices_before = 0;
+        ATOMIC_STORE(&span[i].slices_before, 0, relaxed);
     }
     ATOMIC_STORE(&span->word, 0, release);
     emma__regions_release(&spans->regions, start, slices, true);
@@ -50,13 +50,13 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
     uint8_t *classes = emma__region_classes(emma__tract_of(address)->region->base);
     size_t first = (address - emma__tract_of(address)->region->base) >> EMMA_SLICE_LOG2;
     for (unsigned i = 0; i < info->slices; i++) {
-        span[i].slices_before = (uint8_t)i;
+        ATOMIC_STORE(&span[i].slices_before, (uint8_t)i, relaxed);
         classes[first + i] = (uint8_t) class;
     }
     unsigned lines = ((info->blocks - 1u) * info->size_bytes >> EMMA_LINE_LOG2) + 1;
     span->fresh_lines = lines < 64 ? (UINT64_C(1) << lines) - 1 : ~UINT64_C(0);
     span->local = EMMA_SPAN_NO_BLOCK;
-    span->slices = info->slices;
+    ATOMIC_STORE(&span->slices, info->slices, relaxed);
     emma_span_word word = {EMMA_SPAN_NO_BLOCK, 0, (uint8_t) class, EMMA_SPAN_OWNED};
     ATOMIC_STORE(&span->word, emma__span_word_pack(word), release);
     *start = address;
@@ -182,14 +182,10 @@ static void push(emma_spans *spans, const struct group *group, unsigned class) {
     }
 }
 
-bool emma__span_is_block(const emma_span *record, uintptr_t address) {
-    const emma_span *span = record - record->slices_before;
-    emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, relaxed));
-    if (word.class == EMMA_CLASS_NONE || word.class >= EMMA_CLASS_COUNT)
-        return false;
-    uintptr_t start =
-        (address & ~((uintptr_t)EMMA_SLICE_BYTES - 1)) - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
-    return emma__class_is_start(word.class, address - start);
+bool emma__span_is_block(emma_span *record, uintptr_t address) {
+    emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&emma__span_first(record)->word, relaxed));
+    return word.class != EMMA_CLASS_NONE && word.class < EMMA_CLASS_COUNT &&
+           emma__class_is_start(word.class, address - emma__span_start(record, address));
 }
 
 /* Put a block into the group of its span, which lies at a fixed place of the table; another span's group that is there
@@ -197,9 +193,8 @@ bool emma__span_is_block(const emma_span *record, uintptr_t address) {
 static void add_to_group(emma_spans *spans, struct group *groups, unsigned class, void *block) {
     uintptr_t address = (uintptr_t)block;
     emma_span *record = emma__span_at(address);
-    emma_span *span = record - record->slices_before;
-    uintptr_t slice = address & ~((uintptr_t)EMMA_SLICE_BYTES - 1);
-    uintptr_t start = slice - ((uintptr_t)record->slices_before << EMMA_SLICE_LOG2);
+    emma_span *span = emma__span_first(record);
+    uintptr_t start = emma__span_start(record, address);
     CHECK(emma__class_is_start(class, address - start), "free of what is not the start of a block", address);
     struct group *group = &groups[(start >> EMMA_SLICE_LOG2) % GROUPS];
     if (group->span == span) {

@@ -45,12 +45,12 @@ enum {
 
 typedef struct emma_span {
     _Atomic(uint64_t) word;
-    uint64_t fresh_lines;  /* bit i: no block that starts in line i is carved; the owner's */
-    size_t large_bytes;    /* of a large run: how many bytes its holder may use */
-    uint16_t local;        /* the owner's chain, as offset / 16 */
-    uint8_t slices_before; /* how many slices of the same span come before this one */
+    uint64_t fresh_lines;           /* bit i: no block that starts in line i is carved; the owner's */
+    _Atomic(size_t) large_bytes;    /* of a large run: how many bytes its holder may use; others only look */
+    uint16_t local;                 /* the owner's chain, as offset / 16 */
+    _Atomic(uint8_t) slices_before; /* how many slices of the same span come before this one */
     uint8_t unused;
-    uint32_t slices; /* length of the span or large run, in its first slice's record */
+    _Atomic(uint32_t) slices; /* length of the span or large run, in its first slice's record */
 } emma_span;
 
 EMMA_STATIC_ASSERT(sizeof(emma_span) == 32, "two records in a cache line");
@@ -82,6 +82,17 @@ static inline emma_span_table *emma__span_table_of(const emma_tract *tract) {
 /* The record of the slice that holds an address. Requires: the address lies in a tract. */
 static inline emma_span *emma__span_at(uintptr_t address) {
     return &emma__span_table_of(emma__tract_of(address))->record[emma__tract_slice_of(address)];
+}
+
+/* The record of the first slice of the span that this slice belongs to. */
+static inline emma_span *emma__span_first(emma_span *record) {
+    return record - ATOMIC_LOAD(&record->slices_before, relaxed);
+}
+
+/* The address where the span begins that an address with this record lies in. */
+static inline uintptr_t emma__span_start(const emma_span *record, uintptr_t address) {
+    uintptr_t slice = address & ~((uintptr_t)EMMA_SLICE_BYTES - 1);
+    return slice - ((uintptr_t)ATOMIC_LOAD(&record->slices_before, relaxed) << EMMA_SLICE_LOG2);
 }
 
 static inline unsigned emma__span_class(const emma_span *span) {
@@ -119,7 +130,7 @@ bool emma__spans_release_large(emma_spans *spans, uintptr_t address);
 bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_bytes);
 
 /* Whether address may be the start of a live block of this class, as far as the span's record tells. */
-bool emma__span_is_block(const emma_span *record, uintptr_t address);
+bool emma__span_is_block(emma_span *record, uintptr_t address);
 
 /* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract.
  * Returns: bytes purged. Cost: claims the span if it is offered; a step for each free block; a system call for each run

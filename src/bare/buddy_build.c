@@ -106,7 +106,8 @@ emma_bare_error emma_buddy_init_in(emma_buddy *buddy, emma_buddy_config config, 
 }
 
 void emma_buddy_into_raw_parts(emma_buddy *buddy, emma_buddy_parts *parts) {
-    parts->config = (emma_buddy_config){(size_t)1 << buddy->block_log2, buddy->blocks, buddy->levels};
+    size_t block_bytes = (size_t)1 << emma__buddy_map_block_log2(buddy);
+    parts->config = (emma_buddy_config){block_bytes, buddy->blocks, emma__buddy_map_levels(buddy)};
     parts->memory = buddy->memory;
     if (both_layouts(parts->config, &parts->region_layout, &parts->metadata_layout) != EMMA_BARE_OK)
         parts->region_layout = parts->metadata_layout = (emma_layout){0, 0};

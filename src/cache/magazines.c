@@ -48,7 +48,28 @@ static void give_up(emma_magazines *magazines, emma_depot *depot, unsigned class
     magazines->shape[class].spare_count = 0;
 }
 
-/* The next magazine of this class is twice as large; other classes pay, if the cache holds too much. */
+static uint32_t budget_of(const emma_magazines *magazines) {
+    return (uint32_t)EMMA_CACHE_BUDGET_BYTES << magazines->budget_log2;
+}
+
+/* Let other classes give up what they have, going round, until the cache as a whole holds no more than it may. */
+static void keep_to_budget(emma_magazines *magazines, emma_depot *depot, unsigned class) {
+    if (++magazines->too_little > EMMA_CACHE_BUDGET_PATIENCE && magazines->budget_log2 < EMMA_CACHE_BUDGET_DOUBLINGS) {
+        magazines->budget_log2++;
+        magazines->too_little = 0;
+    }
+    uint32_t budget = budget_of(magazines);
+    for (unsigned i = 0; i < EMMA_CLASS_COUNT && magazines->granted_bytes > budget; i++) {
+        unsigned victim = magazines->hand = magazines->hand % EMMA_CLASS_LAST + 1;
+        if (victim == class || magazines->shape[victim].capacity == 0)
+            continue;
+        give_up(magazines, depot, victim, true);
+        magazines->granted_bytes -= pair_bytes(victim, magazines->shape[victim].capacity);
+        magazines->shape[victim].capacity = 0;
+    }
+}
+
+/* The next magazine of this class is twice as large; others pay, if the cache may then hold too much. */
 static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     unsigned before = magazines->shape[class].capacity;
     unsigned most = most_blocks(class);
@@ -57,14 +78,8 @@ static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     unsigned after = before == 0 ? first_blocks(class) : before * 2 < most ? before * 2 : most;
     magazines->shape[class].capacity = (uint8_t)after;
     magazines->granted_bytes += pair_bytes(class, after) - pair_bytes(class, before);
-    for (unsigned i = 0; i < EMMA_CLASS_COUNT && magazines->granted_bytes > magazines->budget_bytes; i++) {
-        unsigned victim = magazines->hand = magazines->hand % EMMA_CLASS_LAST + 1;
-        if (victim == class || magazines->shape[victim].capacity == 0)
-            continue;
-        give_up(magazines, depot, victim, true);
-        magazines->granted_bytes -= pair_bytes(victim, magazines->shape[victim].capacity);
-        magazines->shape[victim].capacity = 0;
-    }
+    if (magazines->granted_bytes > budget_of(magazines))
+        keep_to_budget(magazines, depot, class);
 }
 
 static void *pop(emma_magazine_pair *pair) {

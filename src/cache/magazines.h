@@ -11,7 +11,9 @@
  * store of a chain's new head is a release: a fork's snapshot never holds the head without the link behind it.
  *
  * Capacities grow by use: a class starts with a few blocks and doubles each time the depot is reached, up to 64 blocks or
- * 16 KiB; when the cache as a whole may hold more than its budget, another class gives up what it has.
+ * 16 KiB; when the cache as a whole may hold more than its budget, another class gives up what it has. The budget is
+ * earned: it doubles after it was too little for a while, so a thread that works much has a large cache and one that
+ * works a little and sleeps has not.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
@@ -25,8 +27,9 @@ enum {
     EMMA_MAGAZINE_MIN_BLOCKS = 2,
     EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
-    EMMA_CACHE_BUDGET_MAX_BYTES = 1 << 20, /* what the magazines of one cache may hold together */
-    EMMA_CACHE_BUDGET_MIN_BYTES = 1 << 16,
+    EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
+    EMMA_CACHE_BUDGET_DOUBLINGS = 5,
+    EMMA_CACHE_BUDGET_PATIENCE = 512, /* so often it must have been too little before it doubles */
 };
 
 typedef struct emma_magazine_pair {
@@ -43,7 +46,8 @@ typedef struct emma_magazines {
         uint8_t spare_count;
         uint8_t unused;
     } shape[EMMA_CLASS_COUNT];
-    uint32_t budget_bytes;  /* set by whoever knows how many caches there are */
+    uint32_t budget_log2;   /* doublings of the budget */
+    uint32_t too_little;    /* how often the budget was too little since the last one */
     uint32_t granted_bytes; /* sum of 2 * capacity * size */
     uint32_t hand;          /* the class that shrinks next */
 } emma_magazines;

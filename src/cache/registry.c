@@ -113,15 +113,9 @@ emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, u
     uint64_t me = owner_word(generation, thread_id);
     ATOMIC_ADD(&registry->threads, 1, relaxed);
     emma_record *record = take_unowned(registry, me);
-    if (record == 0) {
+    if (record == 0)
         record = take_abandoned(registry, me);
-        if (record != 0)
-            return record; /* it was owned before */
-        record = take_new(registry, me);
-    }
-    if (record != 0)
-        ATOMIC_ADD(&registry->owned, 1, relaxed);
-    return record;
+    return record != 0 ? record : take_new(registry, me);
 }
 
 void emma__registry_give(emma_registry *registry, const emma_record *record) {
@@ -130,7 +124,6 @@ void emma__registry_give(emma_registry *registry, const emma_record *record) {
         if (record < block->record || record >= block->record + EMMA_RECORDS_PER_BLOCK)
             continue;
         ATOMIC_STORE(&block->owner[record - block->record], 0, release); /* pairs with claim */
-        ATOMIC_SUB(&registry->owned, 1, relaxed);
         return;
     }
 }
@@ -149,7 +142,6 @@ void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t o
                 continue;
             emma__magazines_flush(&record->magazines, depot, true);
             ATOMIC_STORE(&block->owner[i], 0, release);
-            ATOMIC_SUB(&registry->owned, 1, relaxed);
         }
     }
 }

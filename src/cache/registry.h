@@ -45,7 +45,6 @@ typedef struct emma_registry {
     _Atomic(uint32_t) process_id; /* of this generation */
     _Atomic(uint32_t) judged;     /* where judging goes on */
     _Atomic(uint32_t) threads;    /* records ever taken in this process: 0, 1, or more */
-    _Atomic(uint32_t) owned;      /* records that have an owner */
 } emma_registry;
 
 /* The generation, begun anew if this is a child of fork. Returns: 0 iff memory is refused.
@@ -54,15 +53,6 @@ uint32_t emma__registry_generation(emma_registry *registry);
 
 /* A record for the calling thread. Returns: NULL iff none can be had. */
 emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, uint32_t thread_id);
-
-/* What each cache may hold at present: EMMA_CACHES_BYTES shared by all, rounded to powers of two. Cost: one load. */
-enum { EMMA_CACHES_BYTES = 8 << 20 };
-static inline uint32_t emma__registry_budget(const emma_registry *registry) {
-    uint32_t owned = ATOMIC_LOAD(&registry->owned, relaxed);
-    uint32_t share = (uint32_t)EMMA_CACHES_BYTES >> emma__bits_highest(owned | 1);
-    share = share < EMMA_CACHE_BUDGET_MAX_BYTES ? share : EMMA_CACHE_BUDGET_MAX_BYTES;
-    return share > EMMA_CACHE_BUDGET_MIN_BYTES ? share : EMMA_CACHE_BUDGET_MIN_BYTES;
-}
 
 /* Give a record back, after it was emptied. */
 void emma__registry_give(emma_registry *registry, const emma_record *record);

@@ -12,8 +12,6 @@ static emma_stripe *make_stripe(emma_shared *shared) {
     emma_stripe *stripe = (emma_stripe *)address; // NOLINT(performance-no-int-to-ptr)
     if (stripe == 0)
         ATOMIC_SUB(&shared->made, 1, relaxed);
-    else
-        stripe->magazines.budget_bytes = EMMA_CACHE_BUDGET_MIN_BYTES;
     return stripe;
 }
 

@@ -19,7 +19,7 @@ static emma_magazines *start(emma_thread *thread, emma_registry *registry, uint3
     thread->records++;
     thread->generation = generation;
     thread->id = id;
-    record->magazines.budget_bytes = emma__registry_budget(registry);
+    record->magazines.budget_log2 = 0; /* a new owner begins modestly */
     return &record->magazines;
 }
 
@@ -37,9 +37,7 @@ emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry,
         uint32_t generation = emma__registry_generation(registry);
         if (EMMA_UNLIKELY(generation != thread->generation && generation != 0))
             notice_fork(thread, registry, depot, generation);
-        emma_magazines *own = (emma_magazines *)*cache;
-        own->budget_bytes = emma__registry_budget(registry);
-        return own;
+        return (emma_magazines *)*cache;
     }
     bool lost = *cache == EMMA_CLOSED(EMMA_TAKEN) && ++thread->nested > EMMA_NESTED_MAX;
     if (*cache != EMMA_CLOSED(EMMA_UNSTARTED) && !lost)

@@ -82,7 +82,7 @@ static bool has_shrunk(emma_heap *heap) {
 }
 
 /* A purge is regretted as far as clean slices had to be claimed since. Looked at once a second, or as soon as half of
- * what is used was purged: if a sixteenth of what was freed meanwhile came to that, be more patient; if next to nothing,
+ * what is used was purged: if as much as 1/64 of what was freed meanwhile came to that, be more patient; if next to nothing,
  * less. */
 static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     emma_purge_state *purge = &heap->purge;

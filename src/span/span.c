@@ -144,10 +144,11 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
     return chain;
 }
 
-/* Blocks of a chain that belong to the same span, linked and ready to come home together. */
+/* Blocks of a chain that lie in the same slice, linked and ready to come home together. */
 struct group {
+    uintptr_t slice; /* 0: none */
+    uintptr_t start; /* of the span */
     emma_span *span;
-    uintptr_t start;
     void *last;     /* its link is written when the head is known */
     uint16_t first; /* offset / 16 */
     uint16_t count;
@@ -188,35 +189,39 @@ bool emma__span_is_block(emma_span *record, uintptr_t address) {
            emma__class_is_start(word.class, address - emma__span_start(record, address));
 }
 
-/* Put a block into the group of its span, which lies at a fixed place of the table; another span's group that is there
- * goes home first. */
-static void add_to_group(emma_spans *spans, struct group *groups, unsigned class, void *block) {
+/* Begin the group of a block's slice, at its fixed place of the table; the group that is there goes home first. */
+static void begin_group(emma_spans *spans, struct group *group, unsigned class, void *block) {
+    if (group->slice != 0)
+        push(spans, group, class);
     uintptr_t address = (uintptr_t)block;
     emma_span *record = emma__span_at(address);
-    emma_span *span = emma__span_first(record);
-    uintptr_t start = emma__span_start(record, address);
-    CHECK(emma__class_is_start(class, address - start), "free of what is not the start of a block", address);
-    struct group *group = &groups[(start >> EMMA_SLICE_LOG2) % GROUPS];
-    if (group->span == span) {
-        *(uint64_t *)block = emma__span_word_link(group->first);
-    } else {
-        if (group->span != 0)
-            push(spans, group, class);
-        *group = (struct group){span, start, block, 0, 0};
-    }
-    group->first = emma__span_word_of_offset(address - start);
-    group->count++;
+    group->slice = address & ~((uintptr_t)EMMA_SLICE_BYTES - 1);
+    group->start = emma__span_start(record, address);
+    group->span = emma__span_first(record);
+    group->last = block;
+    group->count = 0;
 }
 
 void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) {
-    struct group groups[GROUPS] = {{0, 0, 0, 0, 0}};
+    struct group groups[GROUPS];
+    for (unsigned i = 0; i < GROUPS; i++)
+        groups[i].slice = 0;
     while (!emma__chain_is_empty(chain)) {
         void *block = emma__chain_first(chain);
+        uintptr_t address = (uintptr_t)block;
         chain = emma__chain_rest(chain);
-        add_to_group(spans, groups, class, block);
+        struct group *group = &groups[(address >> EMMA_SLICE_LOG2) % GROUPS];
+        if (address - group->slice < EMMA_SLICE_BYTES && group->slice != 0)
+            *(uint64_t *)block = emma__span_word_link(group->first);
+        else
+            begin_group(spans, group, class, block);
+        uintptr_t offset = address - group->start;
+        CHECK(emma__class_is_start(class, offset), "free of what is not the start of a block", address);
+        group->first = emma__span_word_of_offset(offset);
+        group->count++;
     }
     for (unsigned i = 0; i < GROUPS; i++)
-        if (groups[i].span != 0)
+        if (groups[i].slice != 0)
             push(spans, &groups[i], class);
 }
 

@@ -11,7 +11,16 @@ static size_t block_bytes_for(size_t size_bytes) {
     return bytes < EMMA__FIT_BLOCK_MIN_BYTES ? EMMA__FIT_BLOCK_MIN_BYTES : bytes;
 }
 
-/* Make a block free that is in no list: join it with free neighbours, put it in its list, tell the block behind. */
+/* Make a block free whose neighbours are not: write its size at both ends, tell the block behind, put it in its list. */
+static void leave(emma_fit *fit, emma_fit_block *block, size_t size) {
+    emma_fit_block *next = emma__fit_block_at(block, size);
+    emma__fit_block_set(block, size, EMMA__FIT_BLOCK_FREE);
+    *emma__fit_block_foot(next) = size;
+    next->header |= EMMA__FIT_BLOCK_AFTER_FREE;
+    emma__fit_lists_insert(fit, block, size);
+}
+
+/* Make a block free and join it with its neighbours that are. The headers that are absorbed go on saying free. */
 static void put(emma_fit *fit, emma_fit_block *block) {
     size_t size = emma__fit_block_size(block);
     emma_fit_block *next = emma__fit_block_at(block, size);
@@ -25,28 +34,7 @@ static void put(emma_fit *fit, emma_fit_block *block) {
         emma__fit_lists_remove(fit, block);
         size += emma__fit_block_size(block);
     }
-    emma__fit_block_set(block, size, EMMA__FIT_BLOCK_FREE);
-    next = emma__fit_block_at(block, size);
-    *emma__fit_block_foot(next) = size;
-    next->header |= EMMA__FIT_BLOCK_AFTER_FREE;
-    emma__fit_lists_insert(fit, block);
-}
-
-/* Cut a live block down to size_bytes, when what remains is a block. */
-static void cut(emma_fit *fit, emma_fit_block *block, size_t size_bytes) {
-    size_t rest = emma__fit_block_size(block) - size_bytes;
-    if (rest < EMMA__FIT_BLOCK_MIN_BYTES)
-        return;
-    emma__fit_block_set(block, size_bytes, block->header & EMMA__FIT_BLOCK_FLAGS);
-    emma_fit_block *tail = emma__fit_block_at(block, size_bytes);
-    emma__fit_block_set(tail, rest, 0);
-    put(fit, tail);
-}
-
-/* A free block that was taken out of its list is live from now on. */
-static void claim(emma_fit_block *block) {
-    block->header &= ~(size_t)EMMA__FIT_BLOCK_FREE;
-    emma__fit_block_next(block)->header &= ~(size_t)EMMA__FIT_BLOCK_AFTER_FREE;
+    leave(fit, block, size);
 }
 
 static void count(emma_fit *fit, size_t more_bytes) {
@@ -68,21 +56,24 @@ void *emma_fit_allocate(emma_fit *fit, size_t size_bytes, size_t align_bytes) {
     size_t search = align_bytes > EMMA_FIT_GRANULE ? size + align_bytes + EMMA_FIT_GRANULE : size;
     if (align_bytes >= emma__fit_lists_limit_bytes || search >= emma__fit_lists_limit_bytes)
         return NULL;
-    emma_fit_block *block = emma__fit_lists_find(fit, search);
+    emma_fit_block *block = emma__fit_lists_take(fit, search);
     if (block == NULL)
         return NULL;
-    emma__fit_lists_remove(fit, block);
-    claim(block);
+    size_t rest = emma__fit_block_size(block);
+    emma_fit_block *front = block;
     size_t padding = align_bytes > EMMA_FIT_GRANULE ? padding_for(block, align_bytes) : 0;
-    if (padding != 0) {
-        emma_fit_block *front = block;
-        block = emma__fit_block_at(front, padding);
-        emma__fit_block_set(block, emma__fit_block_size(front) - padding, 0);
-        emma__fit_block_set(front, padding, 0);
-        put(fit, front);
+    block = emma__fit_block_at(front, padding);
+    rest -= padding + size;
+    if (rest >= EMMA__FIT_BLOCK_MIN_BYTES) {
+        leave(fit, emma__fit_block_at(block, size), rest);
+    } else {
+        size += rest;
+        emma__fit_block_at(block, size)->header &= ~(size_t)EMMA__FIT_BLOCK_AFTER_FREE;
     }
-    cut(fit, block, size);
-    count(fit, emma__fit_block_size(block));
+    emma__fit_block_set(block, size, 0);
+    if (padding != 0)
+        leave(fit, front, padding);
+    count(fit, size);
     fit->outstanding++;
     return emma__fit_block_memory(block);
 }
@@ -132,18 +123,24 @@ size_t emma_fit_usable_size(const emma_fit *fit, const void *memory) {
 
 /* The block has size bytes from now on, without moving. Returns: false iff it cannot have them where it is. */
 static bool resize_in_place(emma_fit *fit, emma_fit_block *block, size_t size) {
-    size_t before = emma__fit_block_size(block);
+    size_t before = emma__fit_block_size(block), now = before;
     emma_fit_block *next = emma__fit_block_at(block, before);
     if (size > before) {
-        size_t both = before + emma__fit_block_size(next);
-        if (!emma__fit_block_has(next, EMMA__FIT_BLOCK_FREE) || size > both)
+        now += emma__fit_block_size(next);
+        if (!emma__fit_block_has(next, EMMA__FIT_BLOCK_FREE) || size > now)
             return false;
         emma__fit_lists_remove(fit, next);
-        claim(next);
-        emma__fit_block_set(block, both, block->header & EMMA__FIT_BLOCK_FLAGS);
+        emma__fit_block_at(block, now)->header &= ~(size_t)EMMA__FIT_BLOCK_AFTER_FREE;
     }
-    cut(fit, block, size);
-    count(fit, emma__fit_block_size(block) - before);
+    size_t flags = block->header & EMMA__FIT_BLOCK_AFTER_FREE, rest = now - size;
+    if (rest >= EMMA__FIT_BLOCK_MIN_BYTES) {
+        now = size;
+        emma_fit_block *tail = emma__fit_block_at(block, size);
+        emma__fit_block_set(tail, rest, 0);
+        put(fit, tail);
+    }
+    emma__fit_block_set(block, now, flags);
+    count(fit, now - before);
     return true;
 }
 

@@ -28,11 +28,12 @@ static const size_t emma__fit_lists_limit_bytes = (size_t)EMMA_FIT_COLUMNS * EMM
 /* The list for blocks of that size. Requires: 0 < size_bytes < the limit, a multiple of the granule. */
 emma_fit_place emma__fit_lists_place(size_t size_bytes);
 
-void emma__fit_lists_insert(emma_fit *fit, emma_fit_block *block);
+/* Requires: size_bytes is the block's. */
+void emma__fit_lists_insert(emma_fit *fit, emma_fit_block *block, size_t size_bytes);
 void emma__fit_lists_remove(emma_fit *fit, emma_fit_block *block);
 
-/* Returns: a free block of at least that size, still in its list: the first of the list of the size itself, if it is
- * large enough, else the first of the next list that is not empty. NULL iff there is neither. Requires: as place. */
-emma_fit_block *emma__fit_lists_find(const emma_fit *fit, size_t size_bytes);
+/* Returns: a free block of at least that size, out of its list: the first of the list of the size itself, if it is large
+ * enough, else the first of the next list that is not empty. NULL iff there is neither. Requires: as place. */
+emma_fit_block *emma__fit_lists_take(emma_fit *fit, size_t size_bytes);
 
 #endif

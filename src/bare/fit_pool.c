@@ -72,7 +72,7 @@ emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes
     emma__fit_block_set(first, block_bytes, EMMA__FIT_BLOCK_FREE);
     emma__fit_block_set(last, 0, EMMA__FIT_BLOCK_AFTER_FREE);
     *emma__fit_block_foot(last) = block_bytes;
-    emma__fit_lists_insert(fit, first);
+    emma__fit_lists_insert(fit, first, block_bytes);
     if (handle != NULL)
         *handle = pool;
     return EMMA_BARE_OK;

@@ -48,6 +48,13 @@ static void give_up(emma_magazines *magazines, emma_depot *depot, unsigned class
     magazines->shape[class].spare_count = 0;
 }
 
+/* Empty the magazines of a class, and let it begin anew. */
+static void forget(emma_magazines *magazines, emma_depot *depot, unsigned class, bool keep_depot) {
+    give_up(magazines, depot, class, keep_depot);
+    magazines->granted_bytes -= pair_bytes(class, magazines->shape[class].capacity);
+    magazines->shape[class].capacity = 0;
+}
+
 static uint32_t budget_of(const emma_magazines *magazines) {
     return (uint32_t)EMMA_CACHE_BUDGET_BYTES << magazines->budget_log2;
 }
@@ -63,9 +70,7 @@ static void keep_to_budget(emma_magazines *magazines, emma_depot *depot, unsigne
         unsigned victim = magazines->hand = magazines->hand % EMMA_CLASS_LAST + 1;
         if (victim == class || magazines->shape[victim].capacity == 0)
             continue;
-        give_up(magazines, depot, victim, true);
-        magazines->granted_bytes -= pair_bytes(victim, magazines->shape[victim].capacity);
-        magazines->shape[victim].capacity = 0;
+        forget(magazines, depot, victim, true);
     }
 }
 
@@ -114,27 +119,35 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
     return pop(pair);
 }
 
-void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block) {
+/* The loaded magazine is full: it becomes the spare, and the spare, if there is one, goes to the depot. */
+static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     emma_magazine_pair *pair = &magazines->of[class];
     emma_chain loaded = load(&pair->loaded);
-    if (emma__chain_room(loaded) == 0) {
-        emma_chain spare = load(&pair->spare);
-        unsigned spare_count = magazines->shape[class].spare_count;
-        if (!emma__chain_is_empty(spare) || magazines->shape[class].capacity == 0)
-            grow(magazines, depot, class);
-        unsigned capacity = magazines->shape[class].capacity;
-        store(&pair->spare, 0);
-        store(&pair->loaded, emma__chain_empty(capacity));
-        if (!emma__chain_is_empty(loaded)) {
-            magazines->shape[class].spare_count = magazines->shape[class].loaded_capacity;
-            store(&pair->spare, loaded);
-        }
-        magazines->shape[class].loaded_capacity = (uint8_t)capacity;
-        if (!emma__chain_is_empty(spare))
-            emma__depot_put(depot, class, spare, spare_count);
-        loaded = load(&pair->loaded);
+    emma_chain spare = load(&pair->spare);
+    unsigned spare_count = magazines->shape[class].spare_count;
+    if (!emma__chain_is_empty(spare) || magazines->shape[class].capacity == 0)
+        grow(magazines, depot, class);
+    unsigned capacity = magazines->shape[class].capacity;
+    store(&pair->spare, 0);
+    store(&pair->loaded, emma__chain_empty(capacity));
+    if (!emma__chain_is_empty(loaded)) {
+        magazines->shape[class].spare_count = magazines->shape[class].loaded_capacity;
+        store(&pair->spare, loaded);
     }
-    store(&pair->loaded, emma__chain_push(loaded, block));
+    magazines->shape[class].loaded_capacity = (uint8_t)capacity;
+    if (emma__chain_is_empty(spare) || !emma__depot_put(depot, class, spare, spare_count))
+        return;
+    forget(magazines, depot, class, false); /* the class shrinks: begin anew, small */
+    grow(magazines, depot, class);
+    store(&pair->loaded, emma__chain_empty(magazines->shape[class].capacity));
+    magazines->shape[class].loaded_capacity = magazines->shape[class].capacity;
+}
+
+void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block) {
+    emma_magazine_pair *pair = &magazines->of[class];
+    if (emma__chain_room(load(&pair->loaded)) == 0)
+        make_room(magazines, depot, class);
+    store(&pair->loaded, emma__chain_push(load(&pair->loaded), block));
 }
 
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {

@@ -1,6 +1,8 @@
 /* depot.c: see depot.h. */
 #include "depot/depot.h"
 
+enum { SLOTS_MIN = 2 };
+
 /* Take a chain from a slot. Returns: 0 iff it is empty. Acquire: pairs with the release in emma__depot_put. */
 static emma_chain take(_Atomic(emma_chain) *slot) {
     if (ATOMIC_LOAD(slot, relaxed) == 0)
@@ -15,22 +17,35 @@ emma_chain emma__depot_get(emma_depot *depot, unsigned class, unsigned capacity,
         emma_chain chain = take(&depot->shelf[class].slot[at]);
         if (chain == 0)
             continue;
-        ATOMIC_STORE(&depot->shelf[class].top, at, relaxed);
+        ATOMIC_STORE(&depot->shelf[class].top, (uint16_t)at, relaxed);
         *count = emma__chain_packed_count(chain);
         return emma__chain_unpack(chain);
     }
+    unsigned closed = ATOMIC_LOAD(&depot->shelf[class].closed, relaxed);
+    if (closed != 0)
+        ATOMIC_STORE(&depot->shelf[class].closed, (uint16_t)(closed / 2), relaxed);
     return emma__spans_refill(&depot->spans, class, capacity, want, count);
 }
 
-/* How many slots of a shelf are used for chains of this many bytes. */
-static unsigned slots_for(size_t chain_bytes) {
-    size_t slots = EMMA_DEPOT_BYTES / chain_bytes;
-    return slots < 2 ? 2 : slots < EMMA_DEPOT_SLOTS ? (unsigned)slots : EMMA_DEPOT_SLOTS;
+static void empty_shelf(emma_depot *depot, unsigned class) {
+    for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {
+        emma_chain chain = take(&depot->shelf[class].slot[i]);
+        if (chain != 0)
+            emma__spans_take_home(&depot->spans, class, emma__chain_unpack(chain));
+    }
 }
 
-void emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count) {
+/* How many slots of a shelf may be used for chains of this many bytes. */
+static unsigned slots_for(const emma_depot *depot, unsigned class, size_t chain_bytes) {
+    size_t slots = EMMA_DEPOT_BYTES / chain_bytes;
+    size_t open = EMMA_DEPOT_SLOTS - ATOMIC_LOAD(&depot->shelf[class].closed, relaxed);
+    slots = slots < open ? slots : open;
+    return slots > SLOTS_MIN ? (unsigned)slots : SLOTS_MIN;
+}
+
+bool emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count) {
     emma_chain packed = emma__chain_pack(chain, count);
-    unsigned slots = slots_for(count * emma__class_size(class));
+    unsigned slots = slots_for(depot, class, count * emma__class_size(class));
     unsigned top = ATOMIC_LOAD(&depot->shelf[class].top, relaxed);
     for (unsigned i = 0; i < slots; i++) {
         unsigned at = (top + i) % slots;
@@ -38,20 +53,19 @@ void emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsign
         if (ATOMIC_LOAD(&depot->shelf[class].slot[at], relaxed) != 0 ||
             !ATOMIC_CAS(&depot->shelf[class].slot[at], &empty, packed, release)) /* pairs with take */
             continue;
-        ATOMIC_STORE(&depot->shelf[class].top, at + 1, relaxed);
-        return;
+        ATOMIC_STORE(&depot->shelf[class].top, (uint16_t)(at + 1), relaxed);
+        return false;
     }
-    emma__spans_take_home(&depot->spans, class, chain);
+    if (!emma__spans_take_home(&depot->spans, class, chain))
+        return false;
+    ATOMIC_STORE(&depot->shelf[class].closed, EMMA_DEPOT_SLOTS - SLOTS_MIN, relaxed);
+    empty_shelf(depot, class);
+    return true;
 }
 
 void emma__depot_empty(emma_depot *depot) {
-    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
-        for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {
-            emma_chain chain = take(&depot->shelf[class].slot[i]);
-            if (chain != 0)
-                emma__spans_take_home(&depot->spans, class, emma__chain_unpack(chain));
-        }
-    }
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+        empty_shelf(depot, class);
 }
 
 size_t emma__depot_count(const emma_depot *depot, unsigned class) {

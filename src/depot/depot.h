@@ -8,6 +8,9 @@
  * the spans; an empty one is answered from the spans. Nothing in a slot is looked at before it is in hand, and words move
  * whole: there is no ABA problem (law 1).
  *
+ * Blocks in the depot keep their spans from being given back. Where a full shelf sends blocks home to spans that are nearly
+ * empty, it is emptied and all but two of its slots closed; each time it runs dry, half of the closed ones are opened.
+ *
  * The depot contains the layers below it, as each layer does: a heap is one object without pointers to set up.
  * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class. Threads, signals, fork: any, lock-free; each
  * word is consistent at every instant. */
@@ -21,7 +24,8 @@ enum { EMMA_DEPOT_SLOTS = 31, EMMA_DEPOT_BYTES = 256 * 1024 };
 typedef struct emma_depot {
     emma_spans spans;
     struct {
-        _Alignas(64) _Atomic(uint32_t) top;
+        _Alignas(64) _Atomic(uint16_t) top;
+        _Atomic(uint16_t) closed;                   /* slots that are not used at present */
         _Atomic(emma_chain) slot[EMMA_DEPOT_SLOTS]; /* packed with their counts; 0: empty */
     } shelf[EMMA_CLASS_COUNT];
 } emma_depot;
@@ -31,8 +35,10 @@ typedef struct emma_depot {
  * Cost: one exchange; or a refill (span.h). */
 emma_chain emma__depot_get(emma_depot *depot, unsigned class, unsigned capacity, unsigned want, unsigned *count);
 
-/* Hand over a chain of count blocks. Cost: one CAS; if the shelf is full, emma__spans_take_home. */
-void emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count);
+/* Hand over a chain of count blocks. Returns: whether the caller had better send home what else it has of this class: the
+ * shelf is full, and blocks come home to spans that are nearly empty; the shelf is then emptied too.
+ * Cost: one CAS; if the shelf is full, emma__spans_take_home. */
+bool emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count);
 
 /* Send everything home. Others may go on putting and getting. */
 void emma__depot_empty(emma_depot *depot);

@@ -7,6 +7,7 @@
 
 enum {
     REFILL_SPANS_MAX = 4,
+    SPARSE_SHARE = 8,
     GROUPS = 16, /* spans that a chain is sorted by on its way home; on the stack: at most 1 KiB in handlers */
 };
 
@@ -154,7 +155,8 @@ struct group {
     uint16_t count;
 };
 
-static void push(emma_spans *spans, const struct group *group, unsigned class) {
+/* Returns: whether the span is nearly empty now: what is still out of it keeps much memory for little. */
+static bool push(emma_spans *spans, const struct group *group, unsigned class) {
     emma_span *span = group->span;
     uint64_t packed = ATOMIC_LOAD(&span->word, relaxed);
     emma_span_word before;
@@ -172,8 +174,9 @@ static void push(emma_spans *spans, const struct group *group, unsigned class) {
 
     emma_tract *tract = emma__tract_of(group->start);
     unsigned slice = emma__tract_slice_of(group->start);
+    bool is_sparse = word.out != 0 && word.out <= emma__class_table[class].blocks / SPARSE_SHARE;
     if (before.state == EMMA_SPAN_OWNED)
-        return;
+        return is_sparse;
     if (word.out == 0) {
         if (before.state == EMMA_SPAN_OFFERED)
             emma__offer_clear(tract, class, slice);
@@ -181,6 +184,7 @@ static void push(emma_spans *spans, const struct group *group, unsigned class) {
     } else {
         emma__offer_set(tract, class, slice); /* also where it was offered: the setter of then may have stopped */
     }
+    return is_sparse;
 }
 
 bool emma__span_is_block(emma_span *record, uintptr_t address) {
@@ -189,10 +193,8 @@ bool emma__span_is_block(emma_span *record, uintptr_t address) {
            emma__class_is_start(word.class, address - emma__span_start(record, address));
 }
 
-/* Begin the group of a block's slice, at its fixed place of the table; the group that is there goes home first. */
-static void begin_group(emma_spans *spans, struct group *group, unsigned class, void *block) {
-    if (group->slice != 0)
-        push(spans, group, class);
+/* Begin the group of a block's slice. */
+static void begin_group(struct group *group, void *block) {
     uintptr_t address = (uintptr_t)block;
     emma_span *record = emma__span_at(address);
     group->slice = address & ~((uintptr_t)EMMA_SLICE_BYTES - 1);
@@ -202,8 +204,10 @@ static void begin_group(emma_spans *spans, struct group *group, unsigned class, 
     group->count = 0;
 }
 
-void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) {
+bool emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) {
     struct group groups[GROUPS];
+    unsigned pushes = 0;
+    unsigned sparse = 0;
     for (unsigned i = 0; i < GROUPS; i++)
         groups[i].slice = 0;
     while (!emma__chain_is_empty(chain)) {
@@ -211,18 +215,27 @@ void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) 
         uintptr_t address = (uintptr_t)block;
         chain = emma__chain_rest(chain);
         struct group *group = &groups[(address >> EMMA_SLICE_LOG2) % GROUPS];
-        if (address - group->slice < EMMA_SLICE_BYTES && group->slice != 0)
+        if (address - group->slice < EMMA_SLICE_BYTES && group->slice != 0) {
             *(uint64_t *)block = emma__span_word_link(group->first);
-        else
-            begin_group(spans, group, class, block);
+        } else { /* another slice's group that has the same place of the table goes home first */
+            if (group->slice != 0) {
+                sparse += push(spans, group, class);
+                pushes++;
+            }
+            begin_group(group, block);
+        }
         uintptr_t offset = address - group->start;
         CHECK(emma__class_is_start(class, offset), "free of what is not the start of a block", address);
         group->first = emma__span_word_of_offset(offset);
         group->count++;
     }
-    for (unsigned i = 0; i < GROUPS; i++)
-        if (groups[i].slice != 0)
-            push(spans, &groups[i], class);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        if (groups[i].slice == 0)
+            continue;
+        sparse += push(spans, &groups[i], class);
+        pushes++;
+    }
+    return sparse * 2 > pushes;
 }
 
 bool emma__span_valid(const emma_span *span) {

@@ -117,8 +117,9 @@ static inline size_t emma__span_class_fast(const emma_regions *regions, uintptr_
 emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capacity, unsigned want, unsigned *count);
 
 /* Bring every block of a chain home. Ends the process with a message if a block does not belong there.
- * Cost: one CAS for each span that has blocks in it, as long as these are few. */
-void emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain);
+ * Returns: whether most of the spans are nearly empty now: then it is the caches that keep them, and should not.
+ * Cost: one CAS for each slice that has blocks in it, as long as these are few. */
+bool emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain);
 
 /* Claim a large run and give it to the caller. Returns: its address, or 0. align in slices, as emma__regions_claim. */
 uintptr_t emma__spans_claim_large(emma_spans *spans, size_t size_bytes, unsigned align);

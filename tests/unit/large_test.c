@@ -16,7 +16,7 @@ static bool sound(size_t runs) {
 static uintptr_t claim(size_t size, unsigned align) {
     uintptr_t address = emma__spans_claim_large(&spans, size, align);
     OK(address != 0 && address % (align * SLICE) == 0);
-    const emma_span *span = emma__span_at(address);
+    emma_span *span = emma__span_at(address);
     IS(span->slices, (size + SLICE - 1) / SLICE);
     IS(emma__span_class(span), EMMA_CLASS_LARGE);
     OK(span->large_bytes >= size && span->large_bytes < size + EMMA_LINE_BYTES);

@@ -33,7 +33,7 @@ static unsigned refill(unsigned class, unsigned capacity, unsigned want) {
     for (unsigned i = 0; i < count && held_count < HELD_MAX; i++) {
         void *block = emma__chain_first(chain);
         chain = emma__chain_rest(chain);
-        const emma_span *record = emma__span_at((uintptr_t)block);
+        emma_span *record = emma__span_at((uintptr_t)block);
         if (!OK(block != 0 && emma__span_is_block(record, (uintptr_t)block)))
             return i;
         unit_fill(block, size < 64 ? size : 64, (uintptr_t)block);

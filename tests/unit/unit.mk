@@ -29,7 +29,7 @@ unit-run: $(UNIT_TESTS:%=$(BUILD)/unit/%)
 
 unit_make = +$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2)
 
-.PHONY: test-unit test-unit-torture test-unit-sanitize
+.PHONY: test-unit test-unit-torture test-unit-sanitize test-unit-asan test-unit-tsan
 test-unit:
 	tools/need.sh perl
 	$(unit_make) BUILD=build/tests/plain unit-run
@@ -40,8 +40,13 @@ test-unit-torture:
 
 UNIT_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_TSAN := -fsanitize=thread
-# ThreadSanitizer asks for a fixed layout of the address space.
-test-unit-sanitize:
-	tools/need.sh perl util-linux
+test-unit-sanitize: test-unit-asan test-unit-tsan
+
+test-unit-asan:
+	tools/need.sh perl
 	$(unit_make) BUILD=build/tests/asan CFLAGS='-O1 -g' VARIANT='$(UNIT_ASAN)' unit-run
+
+# ThreadSanitizer asks for a fixed layout of the address space.
+test-unit-tsan:
+	tools/need.sh perl util-linux
 	$(unit_make) BUILD=build/tests/tsan CFLAGS='-O1 -g' VARIANT='$(UNIT_TSAN)' UNIT_EXEC='setarch -R' unit-run

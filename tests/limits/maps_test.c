@@ -1,0 +1,189 @@
+/* maps_test.c: the number of mappings: how many emma makes, and what it does when the process may have no more. malloc and
+ * free of the drop-in, preloaded. */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../storm/storm.h"
+#include "limits.h"
+
+#pragma weak emma_owns
+#pragma weak emma_stats_read
+
+enum {
+    MIB = 1 << 20,
+    TRACT = 64 * MIB,
+    PAGE = 4096,
+    THREADS = 3,
+    SLOTS = 400,
+    STEPS = 60000,
+    PER_HUGE = 3,  /* a huge block whose pages were moved: header, moved pages, the rest */
+    OF_OWN = 64,   /* regions' headers, caches' records, stripes, the janitor's stack, threads' stacks */
+    MOST = 300000, /* mappings that this test is ready to make */
+};
+
+static void runs_on_emma(void) {
+    void *block = malloc(1);
+    EXPECT(emma_owns != NULL && emma_owns(block) == 1);
+    free(block);
+}
+
+/* --- max_map_count --- */
+
+/* Make mappings until there can be no more. Returns: where they are; NULL: the machine allows too many. */
+static char *exhaust_mappings(void) {
+    char *pages = mmap(NULL, (size_t)2 * MOST * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    EXPECT(pages != MAP_FAILED);
+    for (size_t i = 1; i < MOST; i++)
+        if (mprotect(pages + 2 * i * PAGE, PAGE, PROT_READ) != 0)
+            break;
+    /* What is left does not allow two more; now none: a page read-only at the end of the last one. */
+    for (size_t i = 0; i < 4; i++)
+        if (mmap(NULL, PAGE, i % 2 == 0 ? PROT_READ : PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+            return pages;
+    return NULL;
+}
+
+static void free_without_mappings(void) {
+    /* Three whole slots: neighbours, one mapping for the kernel. Giving back the one in the middle needs one more. */
+    enum { BYTES = TRACT - PAGE };
+    char *block[3];
+    for (size_t i = 0; i < 3; i++) {
+        block[i] = malloc(BYTES);
+        EXPECT(block[i] != NULL);
+        memset(block[i], (int)i + 1, BYTES);
+    }
+    EXPECT(block[1] == block[0] + TRACT && block[2] == block[1] + TRACT);
+    void *small[1000];
+    for (size_t i = 0; i < 1000; i++)
+        small[i] = malloc(i * 50);
+    size_t before = storm_resident_bytes();
+
+    char *pages = exhaust_mappings();
+    if (pages == NULL)
+        storm_skip("this machine allows more mappings than the test makes");
+    errno = 123;
+    free(block[1]);
+    EXPECT(errno == 123);
+    EXPECT(before - storm_resident_bytes() > TRACT / 2); /* the memory went back, mapping or not */
+    for (size_t i = 0; i < BYTES; i += PAGE)
+        if (!EXPECT(block[0][i] == 1 && block[2][i] == 3))
+            break;
+    errno = 0;
+    EXPECT(malloc(3 * (size_t)TRACT) == NULL && errno == ENOMEM);
+    for (size_t i = 0; i < 1000; i++)
+        EXPECT((small[i] = realloc(small[i], i * 50 + 100)) != NULL);
+    errno = 123;
+    for (size_t i = 0; i < 1000; i++)
+        free(small[i]);
+    free(block[0]);
+    free(block[2]);
+    malloc_trim(0);
+    EXPECT(errno == 123);
+
+    munmap(pages, (size_t)2 * MOST * PAGE);
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 3; i++)
+            EXPECT((block[i] = malloc(BYTES)) != NULL);
+        for (size_t i = 0; i < 3; i++)
+            free(block[i]);
+    }
+    EXPECT(limits_mappings() < 200);
+}
+
+/* --- how many --- */
+
+static void *live[THREADS][SLOTS];
+static _Atomic(uint64_t) runs;
+
+static size_t any_size(uint64_t *state) {
+    switch (storm_random(state) % 16) {
+    case 0:
+        return storm_below(state, 40 * MIB);
+    case 1:
+        return storm_below(state, 8) == 0 ? storm_below(state, 130 * (size_t)MIB) : 1;
+    case 2:
+    case 3:
+        return storm_below(state, 2 * MIB);
+    default:
+        return storm_below(state, 40000);
+    }
+}
+
+static void *work(void *argument) {
+    void **mine = argument;
+    uint64_t state = storm_seed() ^ (uintptr_t)argument ^ (uint64_t)atomic_fetch_add(&runs, 1) << 48;
+    for (size_t step = 0; step < storm_amount(STEPS, 20 * STEPS); step++) {
+        void **slot = &mine[storm_below(&state, SLOTS)];
+        size_t size = any_size(&state);
+        if (storm_below(&state, 3) == 0) {
+            void *other = realloc(*slot, size + 1);
+            *slot = other != NULL ? other : *slot;
+        } else {
+            free(*slot);
+            *slot = malloc(size);
+        }
+        if (*slot != NULL)
+            *(char *)*slot = 1;
+    }
+    return NULL;
+}
+
+static void bounded_mappings(void) {
+    size_t before = limits_mappings();
+    size_t most_over = 0;
+    for (size_t round = 0; round < 4; round++) {
+        pthread_t thread[THREADS];
+        for (size_t i = 0; i < THREADS; i++)
+            EXPECT(pthread_create(&thread[i], NULL, work, live[i]) == 0);
+        for (size_t i = 0; i < THREADS; i++)
+            pthread_join(thread[i], NULL);
+        emma_stats stats;
+        emma_stats_read(&stats);
+        size_t now = limits_mappings();
+        size_t bound = before + OF_OWN + stats.mapped_bytes / TRACT + PER_HUGE * stats.large_blocks;
+        storm_note("%zu mappings; %zu large blocks, %zu MiB mapped; bound %zu", now, stats.large_blocks,
+                   stats.mapped_bytes / MIB, bound);
+        EXPECT(now <= bound);
+        most_over = now > most_over ? now : most_over;
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        for (size_t j = 0; j < SLOTS; j++)
+            free(live[i][j]);
+    EXPECT(most_over > before);
+    size_t after = limits_mappings();
+    storm_note("%zu mappings at the start, at most %zu, %zu when all is freed", before, most_over, after);
+    EXPECT(after <= before + OF_OWN);
+}
+
+/* Blocks that grow are moved, and each has a mapping of its own then; but not without bound. */
+static void bounded_by_moving(void) {
+    enum { BLOCKS = 4000 };
+    static void *block[BLOCKS];
+    size_t before = limits_mappings();
+    for (size_t i = 0; i < BLOCKS; i++)
+        block[i] = malloc(300000);
+    for (size_t i = 0; i < BLOCKS; i++)
+        EXPECT((block[i] = realloc(block[i], 1500000)) != NULL);
+    size_t most = limits_mappings();
+    storm_note("%zu mappings at the start, %zu after %d blocks were moved", before, most, BLOCKS);
+    EXPECT(most <= before + OF_OWN + (size_t)BLOCKS * 1500000 / TRACT + (size_t)PER_HUGE * 1024);
+    for (size_t i = 0; i < BLOCKS; i++)
+        free(block[i]);
+    EXPECT(limits_mappings() <= before + OF_OWN);
+}
+
+int main(void) {
+    static const storm_case cases[] = {
+        {"runs on emma", runs_on_emma, 10},
+        {"free when there can be no more mappings", free_without_mappings, 60},
+        {"mappings of a long random run", bounded_mappings, 120},
+        {"mappings of blocks that were moved", bounded_by_moving, 60},
+    };
+    return storm_main(cases, STORM_COUNT(cases));
+}

@@ -22,4 +22,11 @@ static inline void emma__backing_give(const emma_backing *backing, void *memory,
         backing->deallocate(backing->context, memory, layout);
 }
 
+/* Word by word: for a struct of this size some compilers call memcpy. */
+static inline void emma__backing_keep(emma_backing *kept, const emma_backing *backing) {
+    kept->allocate = backing->allocate;
+    kept->deallocate = backing->deallocate;
+    kept->context = backing->context;
+}
+
 #endif

@@ -7,8 +7,17 @@
  * Every range is looked through before the first one is added, so that an error changes nothing. */
 #include "bare/buddy_map.h"
 
-/* Nothing of the units begin .. end - 1 was added before: none is in a free block, no live block begins or ends among
- * them, none that began before them reaches the first. Requires: begin < end. */
+/* The units begin .. end - 1 hold metadata, which may lie in a gap of the region. */
+static bool holds_metadata(const emma_buddy *buddy, size_t begin, size_t end) {
+    unsigned last = emma__buddy_map_levels(buddy) - 1, unit_log2 = emma__buddy_map_unit_log2(buddy);
+    const size_t *metadata = buddy->memory.metadata;
+    size_t words = metadata[last] + emma__bitset_words(emma__buddy_map_capacity(buddy, last));
+    const unsigned char *first = (unsigned char *)buddy->memory.region + (begin << unit_log2);
+    return emma__bare_word_ranges_overlap(first, (end - begin) << unit_log2, metadata, words * sizeof(size_t));
+}
+
+/* The units begin .. end - 1 were not added before: none is in a free block, no live block begins or ends among them, none
+ * that began before them reaches the first. Nor do they hold metadata. Requires: begin < end. */
 static bool is_blank(emma_buddy *buddy, size_t begin, size_t end) {
     for (unsigned level = 0; level < emma__buddy_map_levels(buddy); level++) {
         unsigned rank = emma__buddy_map_rank(buddy, level);
@@ -19,7 +28,8 @@ static bool is_blank(emma_buddy *buddy, size_t begin, size_t end) {
         if (emma__buddy_map_begins(buddy, above) && emma__buddy_map_live_rank(buddy, above) >= rank)
             return false;
     }
-    return emma__bitset_count(emma__buddy_map_marks(buddy), 2 * begin, 2 * end) == 0;
+    return emma__bitset_count(emma__buddy_map_marks(buddy), 2 * begin, 2 * end) == 0 &&
+           !holds_metadata(buddy, begin, end);
 }
 
 /* Requires: is_blank. Returns: true. */

@@ -6,7 +6,7 @@
  * Invariants: room_bytes <= size_bytes; nothing is handed out iff outstanding is 0 (each block has a byte of its own).
  * Offsets, not end addresses, are kept: a region may end at the end of the address space.
  * Nothing is stored in the region. Every operation is straight-line code. */
-#include "bare/bare_word.h"
+#include "bare/backing.h"
 
 /* All of it free; empty, that is nothing can be allocated, when size_bytes is 0. */
 static EMMA_NOINLINE void start(emma_bump *bump, unsigned char *base, size_t size_bytes) {
@@ -35,7 +35,7 @@ emma_bare_error emma_bump_init_in(emma_bump *bump, size_t size_bytes, size_t ali
         return EMMA_BARE_ALLOC_FAILED;
     start(bump, region, size_bytes);
     bump->layout = (emma_layout){size_bytes, align_bytes};
-    bump->backing = *backing;
+    emma__backing_keep(&bump->backing, backing);
     return EMMA_BARE_OK;
 }
 

@@ -2,6 +2,7 @@
  *
  * The pools are a list through their own first words, the newest first. They are never joined, even where they touch.
  */
+#include "bare/backing.h"
 #include "bare/fit_lists.h"
 
 /* What a pool has beside its blocks, and the least that it can be. */
@@ -29,7 +30,7 @@ emma_bare_error emma_fit_init_in(emma_fit *fit, size_t size_bytes, const emma_ba
     }
     fit->memory = memory;
     fit->layout = layout;
-    fit->backing = *backing;
+    emma__backing_keep(&fit->backing, backing);
     return EMMA_BARE_OK;
 }
 

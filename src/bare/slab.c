@@ -72,7 +72,7 @@ emma_bare_error emma_slab_init_in(emma_slab *slab, size_t block_bytes, size_t bl
                   emma__backing_take(backing, emma_slab_marks_layout(blocks), &marks, refused);
     start(slab, region, marks, block_bytes, blocks);
     slab->owned = true;
-    slab->backing = *backing;
+    emma__backing_keep(&slab->backing, backing);
     if (!served)
         emma_slab_release(slab);
     return served ? EMMA_BARE_OK : EMMA_BARE_ALLOC_FAILED;

@@ -31,6 +31,7 @@ static void *alloc_small(emma_heap *heap, emma_thread *thread, emma_magazine_pai
 /* A large or huge block. Returns: its address, or 0; *is_zero tells that it reads as zero. */
 static uintptr_t alloc_large_once(emma_heap *heap, size_t size_bytes, size_t align_bytes, bool *is_zero) {
     *is_zero = false;
+    size_bytes = size_bytes != 0 ? size_bytes : 1;
     if (size_bytes <= LARGE_MAX_BYTES && align_bytes <= EMMA_CHUNK_BYTES) {
         unsigned align = align_bytes <= EMMA_SLICE_BYTES ? 1 : (unsigned)(align_bytes >> EMMA_SLICE_LOG2);
         return emma__spans_claim_large(&heap->depot.spans, size_bytes, align);

@@ -53,7 +53,7 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
         huge->block = emma__bits_align_up(address + page, align);
         huge->mapped_bytes = bytes;
         ATOMIC_STORE(&huge->is_live, 1, relaxed);
-        ATOMIC_ADD(&regions->huge_bytes, bytes, relaxed);
+        ATOMIC_ADD(&regions->huge_bytes, emma__huge_usable(huge), relaxed);
         ATOMIC_ADD(&regions->huge_count, 1, relaxed);
         mark(regions->directory, address, 0, slots_of(bytes), EMMA_GRANULE_HUGE_REST);
         return huge;
@@ -66,7 +66,7 @@ void emma__huge_release(emma_regions *regions, emma_huge *huge) {
     emma_region *region = huge->region;
     size_t bytes = huge->mapped_bytes;
     unmark(regions->directory, address, 0, slots_of(bytes));
-    ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
+    ATOMIC_SUB(&regions->huge_bytes, emma__huge_usable(huge), relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
     if (emma__plat_unmap(address, bytes))
         emma__regions_release_slots(region, address, slots_of(bytes));

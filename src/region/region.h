@@ -54,7 +54,7 @@ typedef struct emma_regions {
     _Atomic(size_t) dirty_slices;  /* free and dirty */
     _Atomic(size_t) freed_slices;  /* ever: by this the purge knows when to look */
     _Atomic(size_t) clean_claims;  /* clean slices claimed, ever: by this it knows what it should have kept */
-    _Atomic(size_t) huge_bytes;    /* mapped for huge blocks */
+    _Atomic(size_t) huge_bytes;    /* usable bytes of huge blocks */
     _Atomic(size_t) huge_count;
     _Atomic(uint32_t) now_seconds; /* the purge layer's clock, as old as its last look */
 } emma_regions;

@@ -61,7 +61,7 @@ static inline bool emma__class_is_start(unsigned class, uintptr_t offset_bytes) 
 /* The smallest class of at least size bytes whose blocks are all multiples of align. Returns: EMMA_CLASS_NONE iff there
  * is none. Requires: size <= EMMA_SMALL_MAX_BYTES; align a power of two. Cost: at most 8 steps above 1 KiB. */
 static inline unsigned emma__class_of_aligned(size_t size_bytes, size_t align_bytes) {
-    if (align_bytes > EMMA_SMALL_MAX_BYTES)
+    if (align_bytes > EMMA_SMALL_MAX_BYTES || align_bytes > EMMA_SLICE_BYTES) /* spans begin at slices */
         return EMMA_CLASS_NONE;
     size_t size = emma__bits_align_up(size_bytes != 0 ? size_bytes : 1, align_bytes);
     if (size > EMMA_SMALL_MAX_BYTES)

@@ -10,7 +10,7 @@ LIMITS_WRAPS  := $(foreach name,page_bytes map_at map unmap purge wipe_on_fork r
 
 # Linked with emma; run with the drop-in preloaded; other tests.
 LIMITS_LINKED    := $(addprefix $(LIMITS_OUT)/,pages_test filter_test copies_test static_a static_o operators_a operators_o)
-LIMITS_PRELOADED := $(addprefix $(LIMITS_OUT)/,space_test maps_test beside_test operators_test)
+LIMITS_PRELOADED := $(addprefix $(LIMITS_OUT)/,behaviour_test space_test maps_test beside_test operators_test)
 LIMITS_STARTUP   := $(addprefix $(LIMITS_OUT)/,nothing nothing_glibc nothing_emma)
 
 .PHONY: test-limits

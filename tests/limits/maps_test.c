@@ -28,7 +28,7 @@ enum {
 };
 
 static void runs_on_emma(void) {
-    void *block = malloc(1);
+    void *block = calloc(1, 1);
     EXPECT(emma_owns != NULL && emma_owns(block) == 1);
     free(block);
 }

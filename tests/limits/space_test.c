@@ -24,7 +24,7 @@ enum { MIB = 1 << 20, THREADS = 4 };
 static char a_failure;
 
 static void runs_on_emma(void) {
-    void *block = malloc(1);
+    void *block = calloc(1, 1);
     EXPECT(emma_owns != NULL && emma_owns(block) == 1);
     free(block);
 }
@@ -122,10 +122,13 @@ static bool can_make_thread(void) {
 
 static void limit(int which, size_t bytes) {
     struct rlimit now;
-    getrlimit(which, &now);
+    getrlimit((unsigned)which, &now);
     now.rlim_cur = bytes;
-    EXPECT(setrlimit(which, &now) == 0);
+    EXPECT(setrlimit((unsigned)which, &now) == 0);
 }
+
+/* realloc, of which the compiler does not know what it does with the block. */
+static void *(*volatile grow)(void *, size_t) = realloc;
 
 static void all_functions_refuse(void *block, size_t size) {
     memset(block, 1, 100);
@@ -135,7 +138,7 @@ static void all_functions_refuse(void *block, size_t size) {
     errno = 0;
     EXPECT(calloc(size / 8, 8) == NULL && errno == ENOMEM);
     errno = 0;
-    EXPECT(realloc(block, size) == NULL && errno == ENOMEM);
+    EXPECT(grow(block, size) == NULL && errno == ENOMEM);
     errno = 0;
     EXPECT(aligned_alloc(4096, size) == NULL && errno == ENOMEM);
     EXPECT(posix_memalign(&place, 64, size) == ENOMEM && place == &place);

@@ -136,10 +136,11 @@ static void questions_about_strangers(void) {
     MUST(emma_owns(NULL) == 0 && emma_usable_size(NULL) == 0);
     MUST(emma_owns((void *)UINTPTR_MAX) == 0 && emma_usable_size((void *)UINT64_C(0xDEADBEEFDEADBEE0)) == 0);
     char *block = emma_malloc(LARGE);
-    MUST(emma_owns(block) == 1 && emma_owns(block + 1) == 0 && emma_owns(block + 65536) == 0);
+    MUST(emma_owns(block) == 1 && emma_owns(block + 65537) == 1); /* anywhere in emma's memory */
+    MUST(emma_usable_size(block + 1) == 0 && emma_usable_size(block + 65536) == 0);
     MUST(emma_realloc_in_place(&here, 1, 1) == 0);
     emma_free(block);
-    MUST(emma_owns(block) == 0 && emma_usable_size(block) == 0);
+    MUST(emma_usable_size(block) == 0 && emma_realloc_in_place(block, 1, 1) == 0);
 }
 
 static void alignments_of_emma(void) {

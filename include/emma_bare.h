@@ -194,7 +194,7 @@ typedef struct emma_buddy_config {
 
 typedef struct emma_buddy_memory {
     void *region;     /* handed out, never read or written: device memory and unmapped pages will do */
-    size_t *metadata; /* apart from it */
+    size_t *metadata; /* apart from what is handed out */
 } emma_buddy_memory;
 
 /* A part of the region that does not exist, as offsets from its start: begin .. end - 1. */
@@ -236,31 +236,34 @@ emma_bare_error emma_buddy_min_block(size_t block_bytes, unsigned levels, size_t
 /* The layout of the region: blocks * block_bytes, aligned to block_bytes. The layout of the metadata: docs/BARE.md has
  * the formula; about 4 bits for each smallest block.
  * Errors: INVALID_CONFIG as min_block, or blocks is 0, or the region exceeds PTRDIFF_MAX. */
-emma_bare_error emma_buddy_region_layout(emma_buddy_config config, emma_layout *layout);
-emma_bare_error emma_buddy_metadata_layout(emma_buddy_config config, emma_layout *layout);
+emma_bare_error emma_buddy_region_layout(const emma_buddy_config *config, emma_layout *layout);
+emma_bare_error emma_buddy_metadata_layout(const emma_buddy_config *config, emma_layout *layout);
 
 /* Start with the whole region free. Cost: O(metadata). The region is not touched.
  * Errors: INVALID_CONFIG as above; INVALID_LOCATION iff region or metadata is NULL, misaligned, leaves the address
  * space, or they overlap. The structure is then empty. */
-emma_bare_error emma_buddy_init(emma_buddy *buddy, emma_buddy_config config, emma_buddy_memory memory);
+emma_bare_error emma_buddy_init(emma_buddy *buddy, const emma_buddy_config *config, emma_buddy_memory memory);
 
-/* The same with nothing free: every allocation fails until add_region. */
-emma_bare_error emma_buddy_init_empty(emma_buddy *buddy, emma_buddy_config config, emma_buddy_memory memory);
+/* The same with nothing free: every allocation fails until add_region. The metadata may lie in the region, in a part that
+ * is never added. */
+emma_bare_error emma_buddy_init_empty(emma_buddy *buddy, const emma_buddy_config *config, emma_buddy_memory memory);
 
 /* The same over memory from backing, all of the region free except the gaps: widened to whole smallest blocks, merged
  * where they touch, cut at the end of the region; an empty gap takes nothing.
  * Errors: also ALLOC_FAILED, and *refused (which may be NULL) as in emma_slab_init_in; INVALID_CONFIG iff a gap ends
  * before it begins, or begins before the one in front of it begins. */
-emma_bare_error emma_buddy_init_in(emma_buddy *buddy, emma_buddy_config config, const emma_backing *backing,
+emma_bare_error emma_buddy_init_in(emma_buddy *buddy, const emma_buddy_config *config, const emma_backing *backing,
                                    emma_buddy_gaps gaps, emma_layout *refused);
 
 /* Free all of the region except the gaps, as init_in does, into a buddy that init_empty made.
- * Errors: INVALID_CONFIG as init_in; INVALID_LOCATION iff some of it was added before. Cost: as add_region. */
+ * Errors: INVALID_CONFIG as init_in; INVALID_LOCATION iff some of it was added before or holds the metadata. Cost: as
+ * add_region. */
 emma_bare_error emma_buddy_add_all_but(emma_buddy *buddy, emma_buddy_gaps gaps);
 
 /* Make size_bytes at begin free; they join what is free beside them.
  * Errors: INVALID_LOCATION iff the range is not inside the region, its ends are not multiples of the smallest block
- * from its start, or some of it was added before. Cost: O(blocks + levels), and the bits of the range are read once. */
+ * from its start, or some of it was added before or holds the metadata. Cost: O(blocks + levels), and the bits of the range are read
+ * once. */
 emma_bare_error emma_buddy_add_region(emma_buddy *buddy, void *begin, size_t size_bytes);
 
 /* Give the memory back to its backing, if it has one; the structure becomes empty. */

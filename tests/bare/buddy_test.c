@@ -9,7 +9,7 @@ static const emma_buddy_memory memory = {region, metadata};
 
 static emma_buddy fresh(size_t block_bytes, unsigned levels, size_t blocks) {
     emma_buddy buddy;
-    EXPECT(emma_buddy_init(&buddy, (emma_buddy_config){block_bytes, blocks, levels}, memory) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_init(&buddy, &(emma_buddy_config){block_bytes, blocks, levels}, memory) == EMMA_BARE_OK);
     return buddy;
 }
 
@@ -17,10 +17,10 @@ static emma_bare_error config_error(size_t block_bytes, unsigned levels, size_t 
     emma_buddy buddy;
     emma_buddy_config config = {block_bytes, blocks, levels};
     emma_layout layout;
-    emma_bare_error error = emma_buddy_init(&buddy, config, memory);
-    EXPECT(emma_buddy_init_empty(&buddy, config, memory) == error);
-    EXPECT(emma_buddy_region_layout(config, &layout) == error);
-    EXPECT(emma_buddy_metadata_layout(config, &layout) == error);
+    emma_bare_error error = emma_buddy_init(&buddy, &config, memory);
+    EXPECT(emma_buddy_init_empty(&buddy, &config, memory) == error);
+    EXPECT(emma_buddy_region_layout(&config, &layout) == error);
+    EXPECT(emma_buddy_metadata_layout(&config, &layout) == error);
     EXPECT(emma_buddy_allocate(&buddy, 1, 1) == NULL && emma_buddy_valid(&buddy));
     return error;
 }
@@ -49,18 +49,18 @@ static void refuses_locations(void) {
     emma_buddy buddy;
     emma_buddy_config config = {256, 2, 3};
     void *top = (void *)(UINTPTR_MAX - 511);
-    EXPECT(emma_buddy_init(&buddy, config, (emma_buddy_memory){NULL, metadata}) == EMMA_BARE_INVALID_LOCATION);
-    EXPECT(emma_buddy_init(&buddy, config, (emma_buddy_memory){region, NULL}) == EMMA_BARE_INVALID_LOCATION);
-    EXPECT(emma_buddy_init(&buddy, config, (emma_buddy_memory){region + 128, metadata}) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_init(&buddy, &config, (emma_buddy_memory){NULL, metadata}) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_init(&buddy, &config, (emma_buddy_memory){region, NULL}) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_init(&buddy, &config, (emma_buddy_memory){region + 128, metadata}) == EMMA_BARE_INVALID_LOCATION);
     size_t *odd = (size_t *)((uintptr_t)metadata + 1), *inside = (size_t *)(void *)(region + 256);
-    EXPECT(emma_buddy_init(&buddy, config, (emma_buddy_memory){region, odd}) == EMMA_BARE_INVALID_LOCATION);
-    EXPECT(emma_buddy_init(&buddy, config, (emma_buddy_memory){region, inside}) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_init(&buddy, &config, (emma_buddy_memory){region, odd}) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_init(&buddy, &config, (emma_buddy_memory){region, inside}) == EMMA_BARE_INVALID_LOCATION);
     config.blocks = 3;
-    EXPECT(emma_buddy_init(&buddy, config, (emma_buddy_memory){top, metadata}) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_init(&buddy, &config, (emma_buddy_memory){top, metadata}) == EMMA_BARE_INVALID_LOCATION);
     EXPECT(emma_buddy_allocate(&buddy, 1, 1) == NULL);
     /* Up to the last byte there is, and no byte of it exists: the region is never touched. */
     config.blocks = 2;
-    EXPECT(emma_buddy_init(&buddy, config, (emma_buddy_memory){top, metadata}) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_init(&buddy, &config, (emma_buddy_memory){top, metadata}) == EMMA_BARE_OK);
     EXPECT(emma_buddy_allocate(&buddy, 256, 1) == top);
     void *last = emma_buddy_allocate(&buddy, 256, 1);
     EXPECT(last == (void *)(UINTPTR_MAX - 255) && emma_buddy_allocate(&buddy, 1, 1) == NULL);
@@ -73,7 +73,7 @@ static void metadata_formula(void) {
         for (unsigned levels = 1; levels < 12; levels++) {
             emma_buddy_config config = {(size_t)MIN << (levels - 1), blocks[i], levels};
             emma_layout layout;
-            EXPECT(emma_buddy_metadata_layout(config, &layout) == EMMA_BARE_OK);
+            EXPECT(emma_buddy_metadata_layout(&config, &layout) == EMMA_BARE_OK);
             size_t bits = 8 * WORD, words = levels + (2 * (blocks[i] << (levels - 1)) + bits - 1) / bits;
             for (unsigned level = 0; level < levels; level++) {
                 size_t tier = blocks[i] << level;
@@ -162,7 +162,7 @@ static void refuses_frees(void) {
     EXPECT(emma_buddy_deallocate(&buddy, region) == EMMA_BARE_NOT_LIVE);
     unsigned char *a = emma_buddy_allocate(&buddy, 128, 1);
     EXPECT(emma_buddy_deallocate(&buddy, a + 1) == EMMA_BARE_FOREIGN);
-    EXPECT(emma_buddy_deallocate(&buddy, region - 64) == EMMA_BARE_FOREIGN);
+    EXPECT(emma_buddy_deallocate(&buddy, (void *)((uintptr_t)region - 64)) == EMMA_BARE_FOREIGN);
     EXPECT(emma_buddy_deallocate(&buddy, region + 512) == EMMA_BARE_FOREIGN);
     EXPECT(emma_buddy_deallocate(&buddy, a + 64) == EMMA_BARE_NOT_LIVE); /* inside a live block */
     EXPECT(emma_buddy_deallocate(&buddy, a) == EMMA_BARE_OK);
@@ -189,7 +189,7 @@ static void valid_sees_damage(void) {
     emma_buddy buddy = fresh(256, 3, 2);
     emma_buddy_allocate(&buddy, 64, 1);
     emma_layout layout;
-    emma_buddy_metadata_layout((emma_buddy_config){256, 2, 3}, &layout);
+    emma_buddy_metadata_layout(&(emma_buddy_config){256, 2, 3}, &layout);
     size_t unseen = 0;
     for (size_t bit = 3 * 8 * WORD; bit < 8 * layout.size_bytes; bit++) {
         metadata[bit / (8 * WORD)] ^= (size_t)1 << bit % (8 * WORD);

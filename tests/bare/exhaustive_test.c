@@ -234,7 +234,7 @@ static void buddy(void) {
     emma_buddy_memory memory = {buddy_region, state->metadata};
     sequences = 0;
     emma_steps_reset();
-    EXPECT(emma_buddy_init(&state->buddy, config, memory) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_init(&state->buddy, &config, memory) == EMMA_BARE_OK);
     buddy_explore(DEPTH);
     emma_tap_note("buddy: operations tried", sequences);
     EXPECT(emma_steps_within(BUDDY_LEVELS, BUDDY_UNITS));
@@ -250,8 +250,29 @@ typedef struct fit_state {
     size_t at[LIVE_MAX], bytes[LIVE_MAX], count; /* live blocks by their offsets */
 } fit_state;
 
-/* All states play in the same memory, as addresses are kept in it. */
-static fit_state fit_saved[DEPTH + 1], fit_now;
+/* All states play in the same memory, as addresses are kept in it. Of the lists only the first two rows are ever used
+ * in a pool so small; what lies behind them stays as it is, and is not saved. */
+enum { FIT_HEAD_BYTES = offsetof(emma_fit, lists) + 2 * EMMA_FIT_COLUMNS * FIT_WORD };
+
+typedef struct fit_saved {
+    size_t head[FIT_HEAD_BYTES / FIT_WORD];
+    size_t region[FIT_WORDS];
+    size_t at[LIVE_MAX], bytes[LIVE_MAX], count;
+} fit_saved;
+
+static fit_state fit_now;
+static fit_saved fit_states[DEPTH + 1];
+
+static void fit_save(fit_saved *saved) {
+    EXPECT(fit_now.fit.rows < 4);
+    emma__bare_word_copy(saved->head, &fit_now.fit, FIT_HEAD_BYTES / FIT_WORD);
+    emma__bare_word_copy(saved->region, fit_now.region, FIT_WORDS + 2 * LIVE_MAX + 1);
+}
+
+static void fit_restore(const fit_saved *saved) {
+    emma__bare_word_copy(&fit_now.fit, saved->head, FIT_HEAD_BYTES / FIT_WORD);
+    emma__bare_word_copy(fit_now.region, saved->region, FIT_WORDS + 2 * LIVE_MAX + 1);
+}
 
 static bool fit_add(fit_state *state, unsigned char *memory, size_t bytes, size_t align) {
     unsigned char *begin = (unsigned char *)state->region;
@@ -333,17 +354,16 @@ static bool fit_apply(fit_state *state, unsigned operation) {
 }
 
 static void fit_explore(unsigned depth) {
-    fit_saved[depth] = fit_now;
-    for (unsigned operation = 0; operation < 5 + LIVE_MAX; operation++) {
-        if (operation >= 5 + fit_saved[depth].count)
-            break;
+    const fit_saved *from = &fit_states[depth];
+    fit_save(&fit_states[depth]);
+    for (unsigned operation = 0; operation < 5 + from->count; operation++) {
         sequences++;
         if (fit_apply(&fit_now, operation)) {
             EXPECT(emma_fit_valid(&fit_now.fit) && emma_fit_figures(&fit_now.fit).outstanding == fit_now.count);
             if (depth > 1)
                 fit_explore(depth - 1);
         }
-        fit_now = fit_saved[depth];
+        fit_restore(from);
     }
 }
 

@@ -10,7 +10,7 @@ static const emma_buddy_memory memory = {region, metadata};
 /* Over blocks of UNIT << (levels - 1), without these gaps. */
 static emma_bare_error build(emma_buddy *buddy, unsigned levels, size_t blocks, emma_buddy_gaps gaps) {
     emma_buddy_config config = {(size_t)UNIT << (levels - 1), blocks, levels};
-    emma_bare_error error = emma_buddy_init_empty(buddy, config, memory);
+    emma_bare_error error = emma_buddy_init_empty(buddy, &config, memory);
     if (error == EMMA_BARE_OK)
         error = emma_buddy_add_all_but(buddy, gaps);
     EXPECT(emma_buddy_valid(buddy));
@@ -84,7 +84,7 @@ static void refuses_gaps(void) {
 static void adds_and_joins(void) {
     emma_buddy buddy;
     emma_buddy_config config = {256, 4, 3};
-    EXPECT(emma_buddy_init_empty(&buddy, config, memory) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_init_empty(&buddy, &config, memory) == EMMA_BARE_OK);
     EXPECT(emma_buddy_allocate(&buddy, 1, 1) == NULL);
     EXPECT(emma_buddy_add_region(&buddy, region, 128) == EMMA_BARE_OK && free_counts(&buddy, 0, 1, 0, 0));
     void *a = emma_buddy_allocate(&buddy, 128, 1);
@@ -99,8 +99,8 @@ static void adds_and_joins(void) {
 static void refuses_parts(void) {
     emma_buddy buddy;
     emma_buddy_config config = {256, 4, 3};
-    EXPECT(emma_buddy_init_empty(&buddy, config, memory) == EMMA_BARE_OK);
-    EXPECT(emma_buddy_add_region(&buddy, region - 64, 64) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_init_empty(&buddy, &config, memory) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_add_region(&buddy, (void *)((uintptr_t)region - 64), 64) == EMMA_BARE_INVALID_LOCATION);
     EXPECT(emma_buddy_add_region(&buddy, region + 960, 128) == EMMA_BARE_INVALID_LOCATION);
     EXPECT(emma_buddy_add_region(&buddy, region + 64, SIZE_MAX - 63) == EMMA_BARE_INVALID_LOCATION);
     EXPECT(emma_buddy_add_region(&buddy, region + 32, 64) == EMMA_BARE_INVALID_LOCATION);
@@ -130,7 +130,7 @@ static void apart_and_together(void) {
     emma_buddy_parts parts;
     emma_test_backing_reset();
     emma_buddy_config config = {256, 3, 3};
-    EXPECT(emma_buddy_init_in(&buddy, config, &emma_test_backing, (emma_buddy_gaps){NULL, 0}, NULL) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_init_in(&buddy, &config, &emma_test_backing, (emma_buddy_gaps){NULL, 0}, NULL) == EMMA_BARE_OK);
     void *a = emma_buddy_allocate(&buddy, 256, 256);
     size_t taken = emma_test_backing_live;
     emma_buddy_into_raw_parts(&buddy, &parts);
@@ -139,7 +139,7 @@ static void apart_and_together(void) {
     EXPECT(emma_test_backing_live == taken && parts.memory.region == a);
     EXPECT(parts.config.block_bytes == 256 && parts.config.blocks == 3 && parts.config.levels == 3);
     EXPECT(parts.region_layout.size_bytes == 768 && parts.region_layout.align_bytes == 256);
-    EXPECT(emma_buddy_init(&buddy, parts.config, parts.memory) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_init(&buddy, &parts.config, parts.memory) == EMMA_BARE_OK);
     EXPECT(emma_buddy_allocate(&buddy, 256, 256) == a && emma_buddy_valid(&buddy));
     emma_test_backing.deallocate(emma_test_backing.context, parts.memory.metadata, parts.metadata_layout);
     emma_test_backing.deallocate(emma_test_backing.context, parts.memory.region, parts.region_layout);
@@ -156,22 +156,42 @@ static void sits_on_a_backing(void) {
         emma_layout refused = {0, 0}, expected;
         emma_test_backing_reset();
         emma_test_backing_fails_at = fails_at;
-        EXPECT(emma_buddy_init_in(&buddy, config, &emma_test_backing, (emma_buddy_gaps){gaps, 2}, &refused) ==
+        EXPECT(emma_buddy_init_in(&buddy, &config, &emma_test_backing, (emma_buddy_gaps){gaps, 2}, &refused) ==
                EMMA_BARE_ALLOC_FAILED);
-        EXPECT((fails_at == 1 ? emma_buddy_region_layout : emma_buddy_metadata_layout)(config, &expected) ==
+        EXPECT((fails_at == 1 ? emma_buddy_region_layout : emma_buddy_metadata_layout)(&config, &expected) ==
                EMMA_BARE_OK);
         EXPECT(refused.size_bytes == expected.size_bytes && refused.align_bytes == expected.align_bytes);
         EXPECT(emma_test_backing_live == 0 && emma_buddy_allocate(&buddy, 1, 1) == NULL);
     }
     emma_test_backing_reset();
-    EXPECT(emma_buddy_init_in(&buddy, config, &emma_test_backing, (emma_buddy_gaps){unsorted, 2}, NULL) ==
+    EXPECT(emma_buddy_init_in(&buddy, &config, &emma_test_backing, (emma_buddy_gaps){unsorted, 2}, NULL) ==
            EMMA_BARE_INVALID_CONFIG);
     EXPECT(emma_test_backing_live == 0 && emma_buddy_allocate(&buddy, 1, 1) == NULL);
-    EXPECT(emma_buddy_init_in(&buddy, config, &emma_test_backing, (emma_buddy_gaps){gaps, 2}, NULL) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_init_in(&buddy, &config, &emma_test_backing, (emma_buddy_gaps){gaps, 2}, NULL) == EMMA_BARE_OK);
     EXPECT(emma_buddy_figures(&buddy).capacity_bytes == 768 && emma_buddy_valid(&buddy));
     emma_buddy_release(&buddy);
     EXPECT(emma_test_backing_live == 0);
     emma_buddy_release(&buddy);
+}
+
+static void metadata_in_a_gap(void) {
+    emma_buddy buddy;
+    emma_buddy_config config = {256, 4, 3};
+    emma_layout layout;
+    EXPECT(emma_buddy_metadata_layout(&config, &layout) == EMMA_BARE_OK && layout.size_bytes <= 256);
+    emma_buddy_memory inside = {region, (size_t *)(void *)(region + 256)};
+    EXPECT(emma_buddy_init(&buddy, &config, inside) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_allocate(&buddy, 1, 1) == NULL);
+    EXPECT(emma_buddy_init_empty(&buddy, &config, inside) == EMMA_BARE_OK);
+    emma_buddy_gap gap = {256, 256 + layout.size_bytes}, beside = {320, 1024};
+    EXPECT(emma_buddy_add_all_but(&buddy, (emma_buddy_gaps){&beside, 1}) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_add_region(&buddy, region, 320) == EMMA_BARE_INVALID_LOCATION);
+    EXPECT(emma_buddy_add_all_but(&buddy, (emma_buddy_gaps){&gap, 1}) == EMMA_BARE_OK && emma_buddy_valid(&buddy));
+    for (unsigned char *block; (block = emma_buddy_allocate(&buddy, 64, 1)) != NULL;) {
+        for (unsigned i = 0; i < 64; i++)
+            block[i] = 0xFF;
+    }
+    EXPECT(emma_buddy_valid(&buddy));
 }
 
 static const emma_tap_case cases[] = {
@@ -181,6 +201,7 @@ static const emma_tap_case cases[] = {
     {"refuses gaps that are no gaps", refuses_gaps},
     {"parts added join with what is there", adds_and_joins},
     {"refuses parts outside, askew, or there already", refuses_parts},
+    {"metadata in a gap of its own region", metadata_in_a_gap},
     {"taken apart and built again", apart_and_together},
     {"sits on a backing, whose refusal names the layout", sits_on_a_backing},
 };

@@ -24,8 +24,8 @@ static unsigned set_up(emma_shadow_dice *dice) {
         config = (emma_buddy_config){EMMA_BUDDY_BLOCK_BYTES, 2, EMMA_BUDDY_LEVELS};
     emma_buddy_memory memory = {region, metadata};
     emma_layout layout;
-    PLAY(emma_buddy_metadata_layout(config, &layout) == EMMA_BARE_OK && layout.size_bytes <= sizeof metadata);
-    PLAY(emma_buddy_init_empty(&play.buddy, config, memory) == EMMA_BARE_OK);
+    PLAY(emma_buddy_metadata_layout(&config, &layout) == EMMA_BARE_OK && layout.size_bytes <= sizeof metadata);
+    PLAY(emma_buddy_init_empty(&play.buddy, &config, memory) == EMMA_BARE_OK);
     PLAY(emma_buddy_allocate(&play.buddy, 1, 1) == NULL);
     play.shadow.count = 0;
     play.unit_bytes = config.block_bytes >> (config.levels - 1);
@@ -122,7 +122,7 @@ static unsigned rebuild(void) {
     emma_buddy_parts parts;
     emma_buddy_into_raw_parts(&play.buddy, &parts);
     PLAY(parts.memory.region == region && parts.memory.metadata == metadata);
-    PLAY(emma_buddy_init(&play.buddy, parts.config, parts.memory) == EMMA_BARE_OK);
+    PLAY(emma_buddy_init(&play.buddy, &parts.config, parts.memory) == EMMA_BARE_OK);
     play.shadow.count = 0;
     for (size_t unit = 0; unit < play.units; unit++)
         play.exists[unit] = 1;

@@ -20,7 +20,7 @@ static unsigned allocate(emma_bump *bump, emma_shadow *shadow, emma_shadow_dice 
     unsigned char *block = emma_bump_allocate(bump, size, align);
     size_t room = before.capacity_bytes - before.used_bytes;
     if (block == NULL) {
-        PLAY(size == 0 || room < size + ((uintptr_t)(bump->base + (room - size)) & (align - 1)) || room < size);
+        PLAY(size == 0 || room < size + (((uintptr_t)bump->base + room - size) & (align - 1)) || room < size);
         PLAY(emma_bump_figures(bump).used_bytes == before.used_bytes);
         return 0;
     }

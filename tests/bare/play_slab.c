@@ -28,7 +28,7 @@ static unsigned free_anything(emma_slab *slab, emma_shadow *shadow, emma_shadow_
     if (emma_shadow_number(dice, 2) == 0)
         offset -= offset % emma_slab_block_size(slab);
     for (size_t i = 0; i < shadow->count; i++) {
-        if (shadow->blocks[i].memory == region + offset)
+        if ((uintptr_t)shadow->blocks[i].memory == (uintptr_t)region + offset)
             return 0;
     }
     size_t before = emma_slab_outstanding(slab);

@@ -14,7 +14,7 @@ static void one_on_the_other(void) {
     EXPECT(emma_fit_add_pool(&fit, memory, sizeof memory, NULL) == EMMA_BARE_OK);
     emma_backing on_fit = emma_fit_backing(&fit);
     emma_buddy_config config = {4096, 8, 6};
-    EXPECT(emma_buddy_init_in(&buddy, config, &on_fit, (emma_buddy_gaps){NULL, 0}, NULL) == EMMA_BARE_OK);
+    EXPECT(emma_buddy_init_in(&buddy, &config, &on_fit, (emma_buddy_gaps){NULL, 0}, NULL) == EMMA_BARE_OK);
     emma_backing on_buddy = emma_buddy_backing(&buddy);
     EXPECT(emma_slab_init_in(&slab, 512, 16, &on_buddy, NULL) == EMMA_BARE_ALLOC_FAILED); /* 8192: no such block */
     EXPECT(emma_slab_init_in(&slab, 512, 8, &on_buddy, NULL) == EMMA_BARE_OK);

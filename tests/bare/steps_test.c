@@ -13,9 +13,9 @@ static bool set_up(emma_buddy *buddy, unsigned levels, size_t blocks) {
     emma_buddy_config config = {(size_t)UNIT << (levels - 1), blocks, levels};
     emma_buddy_memory memory = {(void *)((uintptr_t)1 << 28), metadata};
     emma_layout layout;
-    if (emma_buddy_metadata_layout(config, &layout) != EMMA_BARE_OK || layout.size_bytes > sizeof metadata)
+    if (emma_buddy_metadata_layout(&config, &layout) != EMMA_BARE_OK || layout.size_bytes > sizeof metadata)
         return false;
-    return EXPECT(emma_buddy_init(buddy, config, memory) == EMMA_BARE_OK);
+    return EXPECT(emma_buddy_init(buddy, &config, memory) == EMMA_BARE_OK);
 }
 
 static void *allocate(emma_buddy *buddy, size_t size) {

@@ -22,6 +22,9 @@ typedef struct tap_case {
 
 enum { TAP_FAILURES_SHOWN = 5 };
 
+/* Out of line: there are thousands of checks. */
+#define TAP_FUNCTION __attribute__((noinline, unused)) static
+
 static struct {
     unsigned checks;
     unsigned failures;
@@ -30,7 +33,7 @@ static struct {
     char line[256];
 } tap;
 
-static inline void tap_flush(void) {
+TAP_FUNCTION void tap_flush(void) {
     for (unsigned from = 0; from < tap.length;) {
         long written =
             emma__syscall_raw(EMMA_SYS_write, 1, (long)(tap.line + from), (long)(tap.length - from), 0, 0, 0);
@@ -41,7 +44,7 @@ static inline void tap_flush(void) {
     tap.length = 0;
 }
 
-static inline void tap_put(const char *text) {
+TAP_FUNCTION void tap_put(const char *text) {
     for (; *text != '\0'; text++) {
         tap.line[tap.length++] = *text;
         if (*text == '\n' || tap.length == sizeof tap.line)
@@ -49,7 +52,7 @@ static inline void tap_put(const char *text) {
     }
 }
 
-static inline void tap_put_number(uint64_t number) {
+TAP_FUNCTION void tap_put_number(uint64_t number) {
     char digits[21];
     unsigned at = sizeof digits - 1;
     digits[at] = '\0';
@@ -61,7 +64,7 @@ static inline void tap_put_number(uint64_t number) {
 }
 
 /* A remark: "# text number". */
-static inline void tap_note(const char *text, uint64_t number) {
+TAP_FUNCTION void tap_note(const char *text, uint64_t number) {
     tap_put("# ");
     tap_put(text);
     tap_put(" ");
@@ -69,7 +72,7 @@ static inline void tap_note(const char *text, uint64_t number) {
     tap_put("\n");
 }
 
-static inline bool tap_fail(const char *text, const char *file, unsigned line) {
+TAP_FUNCTION bool tap_fail(const char *text, const char *file, unsigned line) {
     if (++tap.failures > TAP_FAILURES_SHOWN)
         return false;
     tap_put("# ");
@@ -82,14 +85,14 @@ static inline bool tap_fail(const char *text, const char *file, unsigned line) {
     return true;
 }
 
-static inline bool tap_ok(bool condition, const char *text, const char *file, unsigned line) {
+TAP_FUNCTION bool tap_ok(bool condition, const char *text, const char *file, unsigned line) {
     tap.checks++;
     if (!condition)
         tap_fail(text, file, line);
     return condition;
 }
 
-static inline bool tap_is(uint64_t got, uint64_t expected, const char *text, const char *file, unsigned line) {
+TAP_FUNCTION bool tap_is(uint64_t got, uint64_t expected, const char *text, const char *file, unsigned line) {
     tap.checks++;
     if (got == expected)
         return true;
@@ -105,12 +108,12 @@ static inline bool tap_is(uint64_t got, uint64_t expected, const char *text, con
 #define IS(got, expected) tap_is((uint64_t)(got), (uint64_t)(expected), #got " is " #expected, __FILE__, __LINE__)
 
 /* The rest of the case cannot be run here; the caller returns. */
-static inline void tap_skip(const char *reason) {
+TAP_FUNCTION void tap_skip(const char *reason) {
     tap.skipped = reason;
 }
 
 /* Returns: the exit status, 0 iff no case failed. */
-static inline int tap_run(const tap_case *cases, unsigned count) {
+TAP_FUNCTION int tap_run(const tap_case *cases, unsigned count) {
     unsigned failed = 0;
     tap_put("1..");
     tap_put_number(count);

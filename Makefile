@@ -75,10 +75,11 @@ $(BUILD)/%.a: $(BUILD)/%.o
 	echo "  ar    $@" && rm -f $@
 	$(AR) crs $@ $<
 
-# The library stays loaded: threads may be in it, and their ends call it.
+# The library stays loaded: threads may be in it, and their ends call it. It uses its own functions, whatever others of the
+# same names the program has, but for C++'s operators, which the standard lets a program replace one by one.
 $(BUILD)/%.so: $(BUILD)/%.o
 	echo "  ld    $@"
-	$(CC) -shared -Wl,-soname,$(@F).0 -Wl,-z,nodelete,-z,relro,-z,now,-z,noexecstack -Wl,--no-undefined -o $@ $< -pthread
+	$(CC) -shared -Wl,-soname,$(@F).0 -Wl,--dynamic-list=src/override/replaceable.list -Wl,-z,nodelete,-z,relro,-z,now,-z,noexecstack -Wl,--no-undefined -o $@ $< -pthread
 
 # Everything but the foreign suites (make conformance) and the bench. One after the other: some watch the clock.
 TESTS := unit unit-torture freestanding model fault storm misuse limits sanitize programs bare
@@ -94,7 +95,7 @@ clean:
 EMMA_HEADER := $(BUILD)/include/$(patsubst %_,%,$(PREFIX_SYM)).h
 $(EMMA_HEADER): include/emma.h
 	mkdir -p $(@D)
-	sed 's/\bemma_/$(PREFIX_SYM)/g' $< >$@
+	sed 's/\bemma_/$(PREFIX_SYM)/g; s/\bEMMA_/$(shell echo $(PREFIX_SYM) | tr a-z A-Z)/g' $< >$@
 
 install: all $(EMMA_HEADER)
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include

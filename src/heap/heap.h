@@ -16,15 +16,16 @@
 
 /* What the purge layer remembers of a heap; see purge.h. */
 typedef struct emma_purge_state {
-    _Atomic(size_t) ticked_slices; /* slices freed, ever, at the last tick */
-    _Atomic(size_t) crest_slices;  /* most slices used since the last compaction */
-    _Atomic(size_t) clean_seen;    /* clean slices claimed, ever, when last learned from */
-    _Atomic(size_t) freed_seen;    /* slices freed, ever, then */
-    _Atomic(size_t) purged_slices; /* since then */
-    _Atomic(uint32_t) patience;    /* grows as purges are regretted */
-    _Atomic(uint32_t) compacting;  /* claimed by a try */
-    _Atomic(size_t) janitor;       /* when it may be started: 0 off, 1 threads, 2 on (ctl/options.h) */
-    _Atomic(size_t) dirty_bytes;   /* the part of the bound that does not depend on what is used */
+    _Atomic(size_t) ticked_slices;    /* slices freed, ever, at the last tick */
+    _Atomic(size_t) crest_slices;     /* most slices used since the last compaction */
+    _Atomic(size_t) clean_seen;       /* clean slices claimed, ever, at the last tick */
+    _Atomic(size_t) purged_slices;    /* lately, and not claimed again */
+    _Atomic(size_t) regretted_slices; /* purged and claimed again, since last judged */
+    _Atomic(size_t) freed_seen;       /* slices freed, ever, when last judged */
+    _Atomic(uint32_t) patience;       /* grows as purges are regretted */
+    _Atomic(uint32_t) compacting;     /* claimed by a try */
+    _Atomic(size_t) janitor;          /* when it may be started: 0 off, 1 threads, 2 on (ctl/options.h) */
+    _Atomic(size_t) dirty_bytes;      /* the part of the bound that does not depend on what is used */
     _Atomic(size_t) dirty_seconds;
     _Atomic(uintptr_t) janitor_stack;
 } emma_purge_state;

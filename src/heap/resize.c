@@ -40,18 +40,19 @@ bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, siz
 void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes) {
     emma_block found = emma__heap_find(heap, block);
     emma_regions *regions = emma__heap_regions(heap);
-    size_t page = emma__regions_page_bytes(regions);
-    size_t moved = found.usable_bytes & ~(page - 1);
-    if (found.kind < EMMA_BLOCK_LARGE || moved < MOVE_MIN_BYTES || moved != found.usable_bytes || size_bytes <= moved ||
-        size_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
-        return 0;
     uintptr_t address = (uintptr_t)block;
-    const emma_huge *to = emma__huge_adopt(regions, address, moved, size_bytes);
+    if (size_bytes <= found.usable_bytes || size_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
+        return 0;
+    if (found.kind == EMMA_BLOCK_HUGE) {
+        const emma_huge *to = emma__huge_move(regions, emma__huge_find(regions->directory, address), size_bytes);
+        return to != 0 ? (void *)to->block : 0; // NOLINT(performance-no-int-to-ptr)
+    }
+    size_t page = emma__regions_page_bytes(regions);
+    if (found.kind != EMMA_BLOCK_LARGE || found.usable_bytes < MOVE_MIN_BYTES || found.usable_bytes % page != 0)
+        return 0;
+    const emma_huge *to = emma__huge_adopt(regions, address, found.usable_bytes, size_bytes);
     if (to == 0)
         return 0;
-    if (found.kind == EMMA_BLOCK_LARGE)
-        emma__spans_release_large(&heap->depot.spans, address);
-    else
-        emma__huge_release(regions, emma__huge_find(regions->directory, address));
+    emma__spans_release_large(&heap->depot.spans, address);
     return (void *)to->block; // NOLINT(performance-no-int-to-ptr)
 }

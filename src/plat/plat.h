@@ -36,7 +36,11 @@ bool emma__plat_purge(uintptr_t address, size_t size_bytes);
 /* Have the pages of this range cleared in children of fork. Returns: false iff the kernel cannot (before 4.14). */
 bool emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes);
 
-/* Change the size of a whole mapping without moving it. Returns: false iff what follows is occupied or memory is refused. */
+/* Move the mapping [from, from + old) to [to, to + new), a mapping of the caller's that is replaced. Nothing is mapped at the
+ * old place then. Returns: false iff refused; nothing moved. */
+bool emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes);
+
+/* Change the size of the last part of a mapping without moving it. Returns: false iff what follows is occupied or memory is refused. */
 bool emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes);
 
 /* Move the pages of [from, from + size) to [to, to + size), a mapping of the caller's that is replaced. Afterwards the

@@ -15,7 +15,7 @@ enum {
     JANITOR_OFF = 0, /* as options.h names them */
     JANITOR_THREADS,
     JANITOR_ON,
-    STACK_BYTES = 32 * 1024,
+    STACK_BYTES = 64 * 1024, /* a multiple of any page size; only what is used is touched */
     LOOK_MILLISECONDS = 1000,
     OLD_SECONDS = 2,
     IDLE_LOOKS_MAX = 4,

@@ -1,16 +1,16 @@
 /* purge.h: when memory goes back to the system.
  *
- *     what                              when                                                   by whom
- *     ---------------------------------+------------------------------------------------------+----------------
- *     free dirty slices above a bound   at a tick: 1 MiB has been freed since the last one      who freed it
- *     free dirty slices of some seconds  at a tick, once a second                               who freed
- *     free pages of spans, the depot    the heap has shrunk by half since it last was so       who freed
- *     all of these                      nothing happens for two seconds                         the janitor
- *     huge blocks                       at their free                                           who frees
+ *     what                                when                                                     by whom
+ *     -----------------------------------+--------------------------------------------------------+---------------
+ *     free dirty slices above a bound     at a tick: 1 MiB has been freed since the last one        who freed it
+ *     free dirty slices of some seconds   at a tick, once a second                                 who freed it
+ *     free pages of spans, the depot      at a tick, if what is used has fallen by half since then  who freed it
+ *     all of these                        nothing happens for two seconds                          the janitor
+ *     huge blocks                         at their free                                            who frees
  *
- * The bound is the option dirty_bytes + 1/16 of what is used. A program that claims
- * again what was just purged pays for it with page faults: as long as that happens the share doubles, up to four
- * times what is used. It goes back by half each second in which no purge is regretted. Memory is claimed from the lowest address, so
+ * The bound is the option dirty_bytes + 1/16 of what is used. A program that claims again what was just purged pays for
+ * it with page faults: as long as that happens, the share doubles, up to four times what is used, and spans are left
+ * alone; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest address, so
  * it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were allocated, so
  * nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
  *

@@ -94,7 +94,8 @@ static bool grow(emma_regions *regions, emma_huge *huge, size_t bytes) {
     uintptr_t end = address + ((uintptr_t)before << EMMA_TRACT_LOG2);
     if (!emma__regions_claim_slots_at(huge->region, end, after - before))
         return false;
-    if (!emma__plat_resize(address, huge->mapped_bytes, bytes)) {
+    size_t more = bytes - huge->mapped_bytes;
+    if (!emma__plat_resize(huge->block, emma__huge_usable(huge), emma__huge_usable(huge) + more)) {
         emma__regions_release_slots(huge->region, end, after - before);
         return false;
     }
@@ -117,12 +118,37 @@ bool emma__huge_resize(emma_regions *regions, emma_huge *huge, size_t size_bytes
 emma_huge *emma__huge_adopt(emma_regions *regions, uintptr_t from, size_t size_bytes, size_t new_bytes) {
     if (new_bytes < EMMA_TRACT_BYTES && ATOMIC_LOAD(&regions->huge_count, relaxed) >= EMMA_HUGE_MAX_SMALL)
         return 0;
-    emma_huge *huge = emma__huge_claim(regions, new_bytes, EMMA_BLOCK_ALIGN);
+    emma_huge *huge = emma__huge_claim(regions, size_bytes, EMMA_BLOCK_ALIGN);
     if (huge == 0)
         return 0;
-    ASSERT(emma__huge_usable(huge) >= size_bytes);
-    if (emma__plat_move_pages(from, huge->block, size_bytes))
-        return huge;
+    /* The pages move to where as many were mapped; then that mapping grows, so that the block is one mapping. */
+    if (emma__plat_move_pages(from, huge->block, size_bytes)) {
+        if (emma__huge_resize(regions, huge, new_bytes))
+            return huge;
+        if (!emma__plat_move_pages(huge->block, from, size_bytes))
+            __builtin_memcpy((void *)from, (void *)huge->block, size_bytes); // NOLINT(performance-no-int-to-ptr)
+    }
     emma__huge_release(regions, huge);
     return 0;
+}
+
+emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_bytes) {
+    emma_huge *to = emma__huge_claim(regions, new_bytes, EMMA_BLOCK_ALIGN);
+    if (to == 0)
+        return 0;
+    size_t usable_bytes = emma__huge_usable(huge);
+    if (!emma__plat_move_mapping(huge->block, usable_bytes, to->block, emma__huge_usable(to))) {
+        emma__huge_release(regions, to);
+        return 0;
+    }
+    /* What is left of the old one is its header. Where the block was, others may have mapped by now. */
+    emma_region *region = huge->region;
+    uintptr_t address = (uintptr_t)huge;
+    unsigned slots = slots_of(huge->mapped_bytes);
+    unmark(regions->directory, address, 0, slots);
+    ATOMIC_SUB(&regions->huge_bytes, usable_bytes, relaxed);
+    ATOMIC_SUB(&regions->huge_count, 1, relaxed);
+    if (emma__plat_unmap(address, huge->block - address))
+        emma__regions_release_slots(region, address, slots);
+    return to;
 }

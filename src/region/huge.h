@@ -8,7 +8,7 @@
  * The kernel can make such a mapping longer, shorter and move its pages for nothing; its memory goes back at free. The
  * header lies in pages of its own before the block, so the program may remap the block's pages as it likes.
  *
- * Number of mappings: one for each huge block; EMMA_HUGE_MAX_SMALL bounds those that are shorter than a tract.
+ * Number of mappings: one or two for each huge block; EMMA_HUGE_MAX_SMALL bounds those that are shorter than a tract.
  * Threads: any; a block's header is its owner's. A thread stopped here holds the slots that it was claiming. */
 #ifndef EMMA_REGION_HUGE_H
 #define EMMA_REGION_HUGE_H
@@ -41,6 +41,10 @@ bool emma__huge_resize(emma_regions *regions, emma_huge *huge, size_t size_bytes
 /* Move the pages of [from, from + size) into a new huge block of at least new_bytes. The old range reads as zero then.
  * Returns: the block; 0 iff refused, nothing moved. Requires: page-aligned from and size; new_bytes >= size_bytes. */
 emma_huge *emma__huge_adopt(emma_regions *regions, uintptr_t from, size_t size_bytes, size_t new_bytes);
+
+/* Move a block, growing it, to where there is room. Returns: the new one; 0 iff refused, nothing moved.
+ * Requires: new_bytes above its usable size. Cost: three system calls; no byte is copied. */
+emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_bytes);
 
 static inline size_t emma__huge_usable(const emma_huge *huge) {
     return huge->mapped_bytes - (huge->block - (uintptr_t)huge);

@@ -52,8 +52,10 @@ static emma_region *open_region(emma_regions *regions, _Atomic(emma_region *) *p
         emma__plat_unmap(base - region_bytes, region_bytes);
         return present;
     }
-    if (place == &regions->first)
+    if (place == &regions->first) {
+        ATOMIC_STORE(&regions->now_seconds, emma__plat_seconds(), relaxed);
         ATOMIC_STORE(&regions->base, base, release); /* pairs with emma__span_class_fast */
+    }
     return region;
 }
 

@@ -62,13 +62,13 @@ static uint64_t idle_lines(const struct map *map, unsigned class, unsigned lines
     return idle;
 }
 
-/* Keep only lines that make up whole pages of the system. */
-static uint64_t whole_pages(uint64_t lines, size_t page_bytes) {
+/* The lines of whole pages of the system that are idle, and of which some line is not fresh yet. */
+static uint64_t pages_to_purge(uint64_t idle, uint64_t fresh, size_t page_bytes) {
     unsigned per_page = (unsigned)(page_bytes >> EMMA_LINE_LOG2);
     uint64_t whole = 0;
     for (unsigned line = 0; per_page <= 64 && line < 64; line += per_page) {
         uint64_t mask = (per_page < 64 ? (UINT64_C(1) << per_page) - 1 : ~UINT64_C(0)) << line;
-        if ((lines & mask) == mask)
+        if ((idle & mask) == mask && (fresh & mask) != mask)
             whole |= mask;
     }
     return whole;
@@ -118,8 +118,8 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     mark_chain(&map, came_home, start, class);
     mark_chain(&map, span->local, start, class);
     mark_fresh(&map, span->fresh_lines, class);
-    uint64_t idle = whole_pages(idle_lines(&map, class, lines), emma__regions_page_bytes(&spans->regions));
-    uint64_t newly = idle & ~span->fresh_lines;
+    uint64_t newly =
+        pages_to_purge(idle_lines(&map, class, lines), span->fresh_lines, emma__regions_page_bytes(&spans->regions));
     if (newly == 0 && came_home == EMMA_SPAN_NO_BLOCK)
         return 0;
     span->fresh_lines |= newly;

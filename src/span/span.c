@@ -21,7 +21,24 @@ static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
         ATOMIC_STORE(&span[i].slices_before, 0, relaxed);
     }
     ATOMIC_STORE(&span->word, 0, release);
+    ATOMIC_SUB(&spans->sparse_slices, slices, relaxed);
     emma__regions_release(&spans->regions, start, slices, true);
+}
+
+/* Whether next to nothing of a span is out: it keeps much memory for little. */
+static bool is_sparse(unsigned class, unsigned out) {
+    return out <= (unsigned)emma__class_table[class].blocks / SPARSE_SHARE;
+}
+
+/* Keep count of sparse spans. One that becomes sparse by what comes home moves the purge's clock like a slice freed. */
+static void count_sparse(emma_spans *spans, unsigned class, unsigned out_before, unsigned out_after) {
+    size_t slices = emma__class_table[class].slices;
+    if (is_sparse(class, out_before) && !is_sparse(class, out_after)) {
+        ATOMIC_SUB(&spans->sparse_slices, slices, relaxed);
+    } else if (!is_sparse(class, out_before) && is_sparse(class, out_after)) {
+        ATOMIC_ADD(&spans->sparse_slices, slices, relaxed);
+        ATOMIC_ADD(&spans->regions.freed_slices, slices, relaxed);
+    }
 }
 
 void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsigned count) {
@@ -35,6 +52,7 @@ void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsi
         bool has_more = word.head != EMMA_SPAN_NO_BLOCK || span->local != EMMA_SPAN_NO_BLOCK || span->fresh_lines != 0;
         word.state = has_more ? EMMA_SPAN_OFFERED : EMMA_SPAN_IDLE;
     } while (!ATOMIC_CAS(&span->word, &packed, emma__span_word_pack(word), seq_cst));
+    count_sparse(spans, word.class, word.out - count, word.out);
     if (word.out == 0)
         retire(spans, span, start);
     else if (word.state == EMMA_SPAN_OFFERED)
@@ -60,6 +78,7 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
     ATOMIC_STORE(&span->slices, info->slices, relaxed);
     emma_span_word word = {EMMA_SPAN_NO_BLOCK, 0, (uint8_t) class, EMMA_SPAN_OWNED};
     ATOMIC_STORE(&span->word, emma__span_word_pack(word), release);
+    ATOMIC_ADD(&spans->sparse_slices, info->slices, relaxed);
     *start = address;
     return span;
 }
@@ -155,7 +174,7 @@ struct group {
     uint16_t count;
 };
 
-/* Returns: whether the span is nearly empty now: what is still out of it keeps much memory for little. */
+/* Returns: whether the span is sparse now, but not empty. */
 static bool push(emma_spans *spans, const struct group *group, unsigned class) {
     emma_span *span = group->span;
     uint64_t packed = ATOMIC_LOAD(&span->word, relaxed);
@@ -174,9 +193,10 @@ static bool push(emma_spans *spans, const struct group *group, unsigned class) {
 
     emma_tract *tract = emma__tract_of(group->start);
     unsigned slice = emma__tract_slice_of(group->start);
-    bool is_sparse = word.out != 0 && word.out <= emma__class_table[class].blocks / SPARSE_SHARE;
+    count_sparse(spans, class, before.out, word.out);
+    bool is_kept_for_little = word.out != 0 && is_sparse(class, word.out);
     if (before.state == EMMA_SPAN_OWNED)
-        return is_sparse;
+        return is_kept_for_little;
     if (word.out == 0) {
         if (before.state == EMMA_SPAN_OFFERED)
             emma__offer_clear(tract, class, slice);
@@ -184,7 +204,7 @@ static bool push(emma_spans *spans, const struct group *group, unsigned class) {
     } else {
         emma__offer_set(tract, class, slice); /* also where it was offered: the setter of then may have stopped */
     }
-    return is_sparse;
+    return is_kept_for_little;
 }
 
 bool emma__span_is_block(emma_span *record, uintptr_t address) {

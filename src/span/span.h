@@ -73,6 +73,7 @@ EMMA_STATIC_ASSERT(EMMA_REGION_OWN_BYTES + sizeof(emma_span_index) <= EMMA_REGIO
 
 typedef struct emma_spans {
     emma_regions regions;
+    _Atomic(size_t) sparse_slices; /* of spans of which next to nothing is out: they might be compacted */
 } emma_spans;
 
 static inline emma_span_table *emma__span_table_of(const emma_tract *tract) {

@@ -7,6 +7,7 @@ enum {
     PROTECTION_READ_WRITE = 1 | 2,
     MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000,
     MAP_FIXED_NOREPLACE_BIT = 0x100000,
+    REMAP_MAYMOVE_FIXED = 1 | 2,
     REMAP_MAYMOVE_FIXED_DONTUNMAP = 1 | 2 | 4,
     ADVICE_NORMAL = 0,
     ADVICE_DONTNEED = 4,
@@ -70,6 +71,11 @@ bool emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes) {
 bool emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes) {
     return emma__syscall_fallible(EMMA_SYS_mremap, (long)address, (long)old_bytes, (long)new_bytes, 0, 0, 0) ==
            (long)address;
+}
+
+bool emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes) {
+    return emma__syscall_fallible(EMMA_SYS_mremap, (long)from, (long)old_bytes, (long)new_bytes, REMAP_MAYMOVE_FIXED,
+                                  (long)to, 0) == (long)to;
 }
 
 bool emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes) {

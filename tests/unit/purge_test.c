@@ -112,8 +112,9 @@ static void purges_from_the_top(void) {
 static void young_memory_stays(void) {
     fresh();
     heap.purge.dirty_bytes = SIZE_MAX / 4;
+    void *block = alloc_filled(EMMA_CHUNK_BYTES, 1);
     regions()->now_seconds = 1000;
-    unit_free(&heap, &thread, alloc_filled(EMMA_CHUNK_BYTES, 1));
+    unit_free(&heap, &thread, block);
     regions()->now_seconds = 1009;
     IS(emma__purge_dirty(&heap, SIZE_MAX, 10), 0);
     regions()->now_seconds = 1010;

@@ -54,7 +54,7 @@ size_t emma_usable_size(const void *block) {
 }
 
 size_t emma_good_size(size_t size) {
-    if (size > PTRDIFF_MAX - EMMA_TRACT_BYTES)
+    if (size > PTRDIFF_MAX)
         return 0;
     if (size <= EMMA_SMALL_MAX_BYTES)
         return emma__class_size(emma__class_of(size != 0 ? size : 1));

@@ -1,10 +1,12 @@
-/* span_word.h: what the bare allocators ask of a machine word: its bits, roundings and checks of addresses.
+/* bare_word.h: what the bare allocators ask of a machine word: its bits, roundings and checks of addresses.
  *
  * Written on size_t, not on 64 bits, so that a 32-bit target pays for 32; and without a call into the compiler's
- * runtime library where the target lacks an instruction. Also holds the two choices of the build:
+ * runtime library where the target lacks an instruction. Also, and nowhere else, the choices of the build:
  *
- *     EMMA_BARE_CHECKS=0      compiles out the checks of what deallocate is given (slab, fit, bump; buddy keeps them)
- *     EMMA_BARE_STEP()        counts a step; empty unless a test defines it */
+ *     EMMA_BARE_CHECKS=0          compiles out the checks of what deallocate is given (slab, fit, bump; not buddy)
+ *     EMMA_BUDDY_BLOCK_BYTES=n    and
+ *     EMMA_BUDDY_LEVELS=n         fold every buddy for this one geometry
+ *     EMMA_BARE_COUNT_STEPS       counts steps in emma__bare_steps, which a test defines */
 #ifndef EMMA_BARE_BARE_WORD_H
 #define EMMA_BARE_BARE_WORD_H
 
@@ -13,6 +15,12 @@
 
 #ifndef EMMA_BARE_CHECKS
 #define EMMA_BARE_CHECKS 1
+#endif
+#ifndef EMMA_BUDDY_BLOCK_BYTES
+#define EMMA_BUDDY_BLOCK_BYTES 0
+#endif
+#ifndef EMMA_BUDDY_LEVELS
+#define EMMA_BUDDY_LEVELS 0
 #endif
 
 #ifdef EMMA_BARE_COUNT_STEPS

@@ -56,7 +56,7 @@ emma_bare_error emma_buddy_init_empty(emma_buddy *buddy, const emma_buddy_config
     emma_bare_error error = both_layouts(config, &region, &metadata);
     if (error != EMMA_BARE_OK)
         return error;
-    if (!emma__bare_word_range_exists(memory.region, region.size_bytes) ||
+    if (memory.metadata == NULL || !emma__bare_word_range_exists(memory.region, region.size_bytes) ||
         !emma__bare_word_range_exists(memory.metadata, metadata.size_bytes) ||
         !emma__bare_word_is_aligned((uintptr_t)memory.region, region.align_bytes) ||
         !emma__bare_word_is_aligned((uintptr_t)memory.metadata, metadata.align_bytes))

@@ -14,14 +14,6 @@
 
 #include "bare/bitset.h"
 
-/* Both not 0: the library is folded for one geometry. */
-#ifndef EMMA_BUDDY_BLOCK_BYTES
-#define EMMA_BUDDY_BLOCK_BYTES 0
-#endif
-#ifndef EMMA_BUDDY_LEVELS
-#define EMMA_BUDDY_LEVELS 0
-#endif
-
 EMMA_STATIC_ASSERT((EMMA_BUDDY_BLOCK_BYTES == 0) == (EMMA_BUDDY_LEVELS == 0), "fold for both or for none");
 
 static inline unsigned emma__buddy_map_levels(const emma_buddy *buddy) {

@@ -8,7 +8,7 @@ enum {
     FIRST_STEP_SLICES = EMMA_CHUNK_SLICES / 2,
     STEP_SLICES_MIN = EMMA_CHUNK_SLICES,
     STEP_SHARE = 8, /* a step is at most this part of what is mapped */
-    OPEN_TRIES = 8,
+    OPEN_TRIES = 16,
     SLOT_TRIES = 64,
 };
 
@@ -22,9 +22,9 @@ static const uint64_t thread_sanitizer_zone[2] = {UINT64_C(0x7e8000000000), UINT
 
 static const size_t region_bytes = (size_t)EMMA_REGION_HEADER_BYTES + EMMA_REGION_CLASS_DISTANCE;
 
-/* Map the header of a region at a random place. Returns: its base, or 0. */
-static uintptr_t map_header(void) {
-    uint64_t hint = emma__plat_random_hint();
+/* Map the header of a region at a random place; seed differs from region to region. Returns: its base, or 0. */
+static uintptr_t map_header(uintptr_t seed) {
+    uint64_t hint = (emma__plat_random_hint() ^ seed) * UINT64_C(0x9e3779b97f4a7c15) >> 8;
     for (unsigned try = 0, zone = 0; try < OPEN_TRIES; try++) {
         const uint64_t *range = EMMA_THREAD_SANITIZER ? thread_sanitizer_zone : zones[zone];
         uintptr_t base = (uintptr_t)(range[0] + (hint % (range[1] >> EMMA_TRACT_LOG2) << EMMA_TRACT_LOG2));
@@ -41,7 +41,7 @@ static uintptr_t map_header(void) {
 /* Open another region at the end of the list: built aside, published by one CAS; the loser gives its own back.
  * Returns: the region after last (0: the first), or 0 iff memory is refused. */
 static emma_region *open_region(emma_regions *regions, _Atomic(emma_region *) *place) {
-    uintptr_t base = map_header();
+    uintptr_t base = map_header((uintptr_t)place);
     if (base == 0)
         return 0;
     emma_region *region = (emma_region *)(base - region_bytes); // NOLINT(performance-no-int-to-ptr)

@@ -26,10 +26,10 @@ enum {
 };
 
 typedef struct emma_class_info {
+    uint64_t reciprocal; /* floor(2^40 / size) + 1: offset * reciprocal >> 40 is offset / size below 2^18 */
     uint32_t size_bytes;
-    uint32_t reciprocal; /* floor(2^32 / size) + 1: offset * reciprocal >> 32 is offset / size below 2^18 */
-    uint16_t blocks;     /* in a span */
-    uint16_t slices;     /* of a span */
+    uint16_t blocks; /* in a span */
+    uint16_t slices; /* of a span */
 } emma_class_info;
 
 EMMA_HIDDEN extern const emma_class_info emma__class_table[EMMA_CLASS_COUNT];
@@ -49,7 +49,7 @@ static inline size_t emma__class_size(unsigned class) {
 
 /* The index of the block of this class at an offset in its span. Requires: offset below 2^18. */
 static inline unsigned emma__class_index(unsigned class, uint32_t offset_bytes) {
-    return (unsigned)((uint64_t)offset_bytes * emma__class_table[class].reciprocal >> 32);
+    return (unsigned)(offset_bytes * emma__class_table[class].reciprocal >> 40);
 }
 
 /* Whether a block of this class starts at an offset in its span. */

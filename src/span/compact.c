@@ -111,8 +111,9 @@ static size_t purge_lines(uintptr_t start, uint64_t lines) {
 
 /* The owner of a span gives back its idle pages. */
 static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class) {
-    unsigned lines =
-        ((emma__class_table[class].blocks - 1u) * emma__class_table[class].size_bytes >> EMMA_LINE_LOG2) + 1;
+    /* All lines that a block overlaps; in the last of them none may start, and then nothing is carved there. */
+    size_t body_bytes = (size_t)emma__class_table[class].blocks * emma__class_table[class].size_bytes;
+    unsigned lines = (unsigned)emma__bits_div_up(body_bytes, EMMA_LINE_BYTES);
     struct map map = {{0}};
     uint16_t came_home = emma__span_take_head(span);
     mark_chain(&map, came_home, start, class);

@@ -40,12 +40,12 @@ bool emma__spans_release_large(emma_spans *spans, uintptr_t address) {
 }
 
 bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_bytes) {
+    if (size_bytes > (size_t)EMMA_RUN_MAX_SLICES * EMMA_SLICE_BYTES)
+        return false;
     emma_span *span = emma__span_at(address);
     unsigned before = ATOMIC_LOAD(&span->slices, relaxed);
     unsigned after = slices_of(size_bytes);
     uintptr_t end = address + ((uintptr_t)before << EMMA_SLICE_LOG2);
-    if (after > EMMA_RUN_MAX_SLICES)
-        return false;
     if (after > before && !emma__regions_claim_at(&spans->regions, end, after - before))
         return false;
     ATOMIC_STORE(&span->slices, after, relaxed);

@@ -74,17 +74,23 @@ static void keep_to_budget(emma_magazines *magazines, emma_depot *depot, unsigne
     }
 }
 
-/* The next magazine of this class is twice as large; others pay, if the cache may then hold too much. */
+/* The magazines of this class may be larger from now on; others pay, if the cache may then hold too much. */
+static void set_capacity(emma_magazines *magazines, emma_depot *depot, unsigned class, unsigned capacity) {
+    magazines->granted_bytes += pair_bytes(class, capacity) - pair_bytes(class, magazines->shape[class].capacity);
+    magazines->shape[class].capacity = (uint8_t)capacity;
+    if (magazines->granted_bytes > budget_of(magazines))
+        keep_to_budget(magazines, depot, class);
+}
+
+/* The next magazine of this class is twice as large. */
 static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     unsigned before = magazines->shape[class].capacity;
     unsigned most = most_blocks(class);
-    if (before == most)
-        return;
-    unsigned after = before == 0 ? first_blocks(class) : before * 2 < most ? before * 2 : most;
-    magazines->shape[class].capacity = (uint8_t)after;
-    magazines->granted_bytes += pair_bytes(class, after) - pair_bytes(class, before);
-    if (magazines->granted_bytes > budget_of(magazines))
-        keep_to_budget(magazines, depot, class);
+    if (before < most)
+        set_capacity(magazines, depot, class,
+                     before == 0         ? first_blocks(class)
+                     : before * 2 < most ? before * 2
+                                         : most);
 }
 
 static void *pop(emma_magazine_pair *pair) {
@@ -116,6 +122,8 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
         return 0;
     magazines->shape[class].loaded_capacity = (uint8_t)(count + emma__chain_room(chain));
     store(&pair->loaded, chain);
+    if (count > capacity) /* another cache's magazine, from the depot */
+        set_capacity(magazines, depot, class, count);
     return pop(pair);
 }
 

@@ -40,14 +40,17 @@ int main(int argc, char **argv) {
     pid_t child = fork();
     if (child == 0) {
         close(fd);
-        if (strcmp(argv[2], "-") != 0) setenv("LD_PRELOAD", argv[2], 1);
+        if (strcmp(argv[2], "-") != 0)
+            setenv("LD_PRELOAD", argv[2], 1);
         execvp(argv[3], argv + 3);
         perror(argv[3]);
         _exit(127);
     }
-    if (child < 0) return 1;
+    if (child < 0)
+        return 1;
     dprintf(fd, "pid %d\n", (int)child);
-    if (wait4(child, &status, 0, &cost) != child) return 1;
+    if (wait4(child, &status, 0, &cost) != child)
+        return 1;
     dprintf(fd, "end %d %.6f %.6f %.6f %ld %ld %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
             now() - begin, seconds(cost.ru_utime), seconds(cost.ru_stime), cost.ru_maxrss, cost.ru_minflt,
             cost.ru_majflt);

@@ -21,14 +21,16 @@ int main(int argc, char **argv) {
         steps++;
     for (size_t made = 0; made < total; made++) {
         size_t i = work_below(&random, live), align = (size_t)32 << work_below(&random, steps);
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
         sizes[i] = work_size(&random, 16, high);
         work_check(posix_memalign(&blocks[i], align, sizes[i]) == 0, "no memory");
         work_check(((uintptr_t)blocks[i] & (align - 1)) == 0, "the alignment of a block");
         work_stamp(blocks[i], sizes[i]);
     }
     for (size_t i = 0; i < live; i++) {
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
     }
     free(sizes);
     free(blocks);

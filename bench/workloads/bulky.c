@@ -18,12 +18,14 @@ int main(int argc, char **argv) {
     work_check(live <= LIVE_MAX, "live");
     for (size_t made = 0; made < total; made++) {
         size_t i = work_below(&random, live);
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
         sizes[i] = work_size(&random, low, high);
         blocks[i] = work_make(sizes[i]);
     }
     for (size_t i = 0; i < live; i++) {
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
     }
     return work_end(0);
 }

@@ -40,7 +40,8 @@ static void burst_body(size_t number, void *shared) {
         free(blocks);
     }
     pthread_barrier_wait(&plan->over);
-    if (number == 0) work_end(0);
+    if (number == 0)
+        work_end(0);
     pthread_barrier_wait(&plan->over);
 }
 

@@ -21,12 +21,14 @@ static void churn_body(size_t number, void *shared) {
     work_check(blocks && sizes, "no memory");
     for (size_t step = 0; step < plan->steps; step++) {
         size_t i = work_below(&random, plan->live);
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
         sizes[i] = work_size(&random, plan->low, plan->high);
         blocks[i] = work_make(sizes[i]);
     }
     for (size_t i = 0; i < plan->live; i++) {
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
     }
     free(sizes);
     free(blocks);

@@ -39,7 +39,8 @@ static message *take(pipeline *line) {
     pthread_mutex_lock(&line->lock);
     while (line->head == line->tail && line->producing > 0)
         pthread_cond_wait(&line->not_empty, &line->lock);
-    if (line->head != line->tail) taken = line->ring[line->tail++ % line->queue];
+    if (line->head != line->tail)
+        taken = line->ring[line->tail++ % line->queue];
     pthread_cond_signal(&line->not_full);
     pthread_mutex_unlock(&line->lock);
     return taken;

@@ -41,7 +41,8 @@ static void stay_awake(const sleepers *plan, work_random *random) {
     work_check(blocks && sizes, "no memory");
     for (size_t step = 0; step < plan->steps + LIVE; step++) {
         size_t i = step < plan->steps ? work_below(random, LIVE) : step - plan->steps;
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
         sizes[i] = work_size(random, plan->low, plan->high);
         blocks[i] = step < plan->steps ? work_make(sizes[i]) : NULL;
     }
@@ -59,9 +60,11 @@ static void sleepers_body(size_t number, void *shared) {
         pthread_mutex_unlock(&plan->turn);
     }
     pthread_barrier_wait(&plan->asleep);
-    if (number >= plan->threads) stay_awake(plan, &random);
+    if (number >= plan->threads)
+        stay_awake(plan, &random);
     pthread_barrier_wait(&plan->over);
-    if (number == 0) work_end(0);
+    if (number == 0)
+        work_end(0);
     pthread_barrier_wait(&plan->over);
 }
 

@@ -28,7 +28,8 @@ static void vector_push(vector *self, size_t push, size_t factor) {
     }
     memset(self->bytes + self->length, 0xA5, push);
     self->length += push;
-    if (self->length == push) self->bytes[0] = (unsigned char)self->limit;
+    if (self->length == push)
+        self->bytes[0] = (unsigned char)self->limit;
 }
 
 int main(int argc, char **argv) {
@@ -41,9 +42,11 @@ int main(int argc, char **argv) {
     work_check(vectors != NULL, "no memory");
     for (size_t i = 0; i < pushes; i++) {
         vector *one = vectors + work_below(&random, count);
-        if (one->limit == 0) one->limit = work_size(&random, 256, limit);
+        if (one->limit == 0)
+            one->limit = work_size(&random, 256, limit);
         vector_push(one, push, factor);
-        if (one->length >= one->limit) vector_drop(one);
+        if (one->length >= one->limit)
+            vector_drop(one);
     }
     for (size_t i = 0; i < count; i++)
         vector_drop(vectors + i);

@@ -27,7 +27,8 @@
 static inline const char *work_word(int argc, char **argv, const char *key, const char *otherwise) {
     size_t length = strlen(key);
     for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], key, length) == 0 && argv[i][length] == '=') return argv[i] + length + 1;
+        if (strncmp(argv[i], key, length) == 0 && argv[i][length] == '=')
+            return argv[i] + length + 1;
     }
     return otherwise;
 }
@@ -48,7 +49,8 @@ static inline void work_fail(const char *what) {
 }
 
 static inline void work_check(int holds, const char *what) {
-    if (__builtin_expect(!holds, 0)) work_fail(what);
+    if (__builtin_expect(!holds, 0))
+        work_fail(what);
 }
 
 /* Random numbers: xorshift64*, one state per thread. */
@@ -177,7 +179,8 @@ static inline void work_sleep(double seconds) {
  * still live, and stays idle that long, so that the runner can read the resident memory. */
 static inline int work_end(size_t live_bytes) {
     const char *idle = getenv("BENCH_IDLE");
-    if (!idle) return 0;
+    if (!idle)
+        return 0;
     char line[64];
     int length = snprintf(line, sizeof line, "idle live=%zu\n", live_bytes);
     (void)!write(1, line, (size_t)length);

@@ -25,7 +25,8 @@ int main(int argc, char **argv) {
     work_check(blocks && sizes, "no memory");
     for (size_t made = 0; made < total; made++) {
         size_t i = work_below(&random, live);
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
         sizes[i] = work_size(&random, low, high);
         blocks[i] = calloc(1, sizes[i]);
         work_check(blocks[i] != NULL, "no memory");
@@ -33,7 +34,8 @@ int main(int argc, char **argv) {
         work_stamp(blocks[i], sizes[i]);
     }
     for (size_t i = 0; i < live; i++) {
-        if (blocks[i]) work_drop(blocks[i], sizes[i]);
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
     }
     free(sizes);
     free(blocks);

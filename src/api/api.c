@@ -6,6 +6,8 @@
 #include "emma.h"
 #include "purge/purge.h"
 
+enum { LEAST_BYTES = 2 * EMMA_BLOCK_ALIGN }; /* not worth moving to anything smaller */
+
 static emma_magazine_pair *take(void) {
     return EMMA_HAS_TLS ? emma__thread_take(emma__thread_here()) : 0;
 }
@@ -73,7 +75,7 @@ size_t emma_realloc_in_place(void *block, size_t min, size_t want) {
 
 /* Whether a block of this usable size is the right one for a new size: it fits, and less than half of it is wasted. */
 static bool suits(size_t usable_bytes, size_t size) {
-    return size <= usable_bytes && (size >= usable_bytes / 2 || usable_bytes <= 2 * EMMA_BLOCK_ALIGN);
+    return size <= usable_bytes && (size >= usable_bytes / 2 || usable_bytes <= LEAST_BYTES);
 }
 
 static void *copy_to_new(void *block, size_t usable_bytes, size_t size) {

@@ -59,11 +59,11 @@ static inline emma_regions *emma__heap_regions(emma_heap *heap) {
 /* What an address is to this copy of emma. NONE: not the start of a block that may be live. (That a small block is live
  * cannot be told from its address; its holder knows.) Any value may be asked for, but not an address in a huge block that
  * another thread frees meanwhile. Cost: a few loads. */
-emma_block emma__heap_find(emma_heap *heap, const void *address);
+emma_block emma__heap_find(emma_heap *heap, const void *block);
 
 /* Whether an address lies in memory of this copy of emma. Any value may be asked for, also while others free.
  * Cost: one or two loads. */
-bool emma__heap_owns(emma_heap *heap, const void *address);
+bool emma__heap_owns(emma_heap *heap, const void *block);
 
 /* A block of at least size bytes. Returns: NULL iff size is above PTRDIFF_MAX or memory is refused. */
 void *emma__heap_alloc(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, size_t size_bytes);

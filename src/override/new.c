@@ -12,11 +12,13 @@
 #include "base/check.h"
 #include "override/override.h"
 
+// NOLINTBEGIN(bugprone-reserved-identifier): these are the names
+
 /* std::get_new_handler(), std::__throw_bad_alloc(); dlsym is missing in static programs. */
 typedef void new_handler(void);
 extern new_handler *_ZSt15get_new_handlerv(void) __attribute__((weak));
 _Noreturn extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
-extern void *dlsym(void *restrict handle, const char *restrict name) __attribute__((weak));
+#pragma weak dlsym
 
 /* Call the new-handler. Returns: false iff there is none. */
 static bool call_new_handler(void) {
@@ -155,3 +157,5 @@ DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, _ZdlPvSt11align_val_t(block, align),
        const void EMMA_UNUSED *nothrow)
 DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, _ZdaPvSt11align_val_t(block, align), size_t align,
        const void EMMA_UNUSED *nothrow)
+
+// NOLINTEND(bugprone-reserved-identifier)

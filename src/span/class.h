@@ -55,7 +55,8 @@ static inline unsigned emma__class_index(unsigned class, uint32_t offset_bytes) 
 /* Whether a block of this class starts at an offset in its span. */
 static inline bool emma__class_is_start(unsigned class, uintptr_t offset_bytes) {
     unsigned index = emma__class_index(class, (uint32_t)offset_bytes);
-    return index < emma__class_table[class].blocks && index * emma__class_table[class].size_bytes == offset_bytes;
+    return index < emma__class_table[class].blocks &&
+           (uintptr_t)index * emma__class_table[class].size_bytes == offset_bytes;
 }
 
 /* The smallest class of at least size bytes whose blocks are all multiples of align. Returns: EMMA_CLASS_NONE iff there

@@ -2,6 +2,7 @@
 #ifndef EMMA_PLAT_SYSCALL_RISCV64_H
 #define EMMA_PLAT_SYSCALL_RISCV64_H
 
+#include "base/compiler.h"
 #include "plat/linux/syscall_generic64.h"
 
 /* Asked at run time: the architecture fixes 4 KiB, kernels may not. */
@@ -20,7 +21,7 @@ static inline long emma__syscall_raw(long number, long a, long b, long c, long d
 }
 
 /* clone(2) with a new stack: the child finds entry and argument on its stack, calls, and exits. */
-static inline long emma__clone_raw(unsigned long flags, uintptr_t *stack_top, _Atomic(uint32_t) *parent_word,
+static inline long emma__clone_raw(unsigned long flags, const uintptr_t *stack_top, _Atomic(uint32_t) *parent_word,
                                    _Atomic(uint32_t) *child_word, uintptr_t thread_pointer) {
     register long a7 __asm__("a7") = EMMA_SYS_clone;
     register long a0 __asm__("a0") = (long)flags;

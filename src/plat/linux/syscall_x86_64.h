@@ -2,6 +2,8 @@
 #ifndef EMMA_PLAT_SYSCALL_X86_64_H
 #define EMMA_PLAT_SYSCALL_X86_64_H
 
+#include "base/compiler.h"
+
 enum {
     EMMA_SYS_write = 1,
     EMMA_SYS_mmap = 9,
@@ -40,7 +42,7 @@ static inline long emma__syscall_raw(long number, long a, long b, long c, long d
 }
 
 /* clone(2) with a new stack: the child finds entry and argument on its stack, calls, and exits. */
-static inline long emma__clone_raw(unsigned long flags, uintptr_t *stack_top, _Atomic(uint32_t) *parent_word,
+static inline long emma__clone_raw(unsigned long flags, const uintptr_t *stack_top, _Atomic(uint32_t) *parent_word,
                                    _Atomic(uint32_t) *child_word, uintptr_t thread_pointer) {
     register long r10 __asm__("r10") = (long)child_word;
     register long r8 __asm__("r8") = (long)thread_pointer;

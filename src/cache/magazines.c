@@ -22,7 +22,7 @@ static unsigned first_blocks(unsigned class) {
 }
 
 static uint32_t pair_bytes(unsigned class, unsigned capacity) {
-    return (uint32_t)(2 * capacity * emma__class_size(class));
+    return (uint32_t)(2 * (size_t)capacity * emma__class_size(class));
 }
 
 static void send_away(emma_depot *depot, unsigned class, emma_chain chain, unsigned count, bool keep_depot) {

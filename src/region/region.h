@@ -77,7 +77,7 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
 emma_tract *emma__regions_next_tract(const emma_regions *regions, const emma_tract *tract);
 
 /* Claim n slots in a row for a huge block, n slots long. Returns: the address, nothing mapped there; or 0. */
-uintptr_t emma__regions_claim_slots(emma_regions *regions, unsigned n, emma_region **region);
+uintptr_t emma__regions_claim_slots(emma_regions *regions, unsigned n, emma_region **found);
 void emma__regions_release_slots(emma_region *region, uintptr_t address, unsigned n);
 
 /* Claim the n slots at address, if nobody has them. Returns: whether. */

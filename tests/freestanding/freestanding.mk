@@ -23,8 +23,16 @@ FREESTANDING_LIBS_riscv64 := -lgcc
 
 FREESTANDING_LINK := -nostdlib -static -Wl,--build-id=none,--no-undefined
 
-.PHONY: test-freestanding $(FREESTANDING_ARCHS:%=test-freestanding-%)
-test-freestanding: $(FREESTANDING_ARCHS:%=test-freestanding-%)
+# The riscv64 programs once more in an address space of 38 bits, as Sv39 gives, where the kernel does not know
+# MAP_FIXED_NOREPLACE. The emulator cannot resize mappings there, so only tests that do not.
+FREESTANDING_SMALL := alloc_test free_test span_test compact_test purge_test region_test window_test
+
+.PHONY: test-freestanding test-freestanding-small $(FREESTANDING_ARCHS:%=test-freestanding-%)
+test-freestanding: $(FREESTANDING_ARCHS:%=test-freestanding-%) test-freestanding-small
+
+test-freestanding-small: test-freestanding-riscv64
+	prove --jobs 2 --exec 'qemu-riscv64 -R 0x4000000000' \
+	    $(FREESTANDING_SMALL:%=build/tests/freestanding-riscv64/unit/%)
 
 $(FREESTANDING_ARCHS:%=test-freestanding-%): test-freestanding-%:
 	tools/need.sh $(FREESTANDING_NEED_$*)

@@ -34,10 +34,11 @@ static bool is_blank(emma_buddy *buddy, size_t begin, size_t end) {
 
 /* Requires: is_blank. Returns: true. */
 static bool add(emma_buddy *buddy, size_t begin, size_t end) {
-    unsigned rank_max = emma__buddy_map_levels(buddy) - 1;
-    buddy->capacity_bytes += (end - begin) << emma__buddy_map_unit_log2(buddy);
+    unsigned rank_max = emma__buddy_map_levels(buddy) - 1, unit_log2 = emma__buddy_map_unit_log2(buddy);
+    size_t block_units = (size_t)1 << emma__buddy_map_block_log2(buddy) >> unit_log2;
+    buddy->capacity_bytes += (end - begin) << unit_log2;
     while (begin < end) {
-        unsigned rank = emma__bare_word_lowest(begin | (size_t)1 << rank_max);
+        unsigned rank = emma__bare_word_lowest(begin | block_units);
         unsigned fits = emma__bare_word_highest(end - begin);
         if (rank > fits)
             rank = fits;

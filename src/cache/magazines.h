@@ -28,7 +28,7 @@ enum {
     EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
-    EMMA_CACHE_BUDGET_DOUBLINGS = 5,
+    EMMA_CACHE_BUDGET_DOUBLINGS = 7,
     EMMA_CACHE_BUDGET_PATIENCE = 512, /* so often it must have been too little before it doubles */
 };
 

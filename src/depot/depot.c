@@ -11,27 +11,29 @@ static emma_chain take(_Atomic(emma_chain) *slot) {
 }
 
 emma_chain emma__depot_get(emma_depot *depot, unsigned class, unsigned capacity, unsigned want, unsigned *count) {
-    unsigned top = ATOMIC_LOAD(&depot->shelf[class].top, relaxed);
-    for (unsigned i = 1; i <= EMMA_DEPOT_SLOTS; i++) { /* top - 1 downwards, then from the other end */
-        unsigned at = (top + EMMA_DEPOT_SLOTS - i) % EMMA_DEPOT_SLOTS;
+    uint32_t filled;
+    while ((filled = ATOMIC_LOAD(&depot->shelf[class].filled, relaxed)) != 0) {
+        unsigned at = emma__bits_highest(filled);
         emma_chain chain = take(&depot->shelf[class].slot[at]);
+        ATOMIC_AND(&depot->shelf[class].filled, ~(UINT32_C(1) << at), relaxed); /* ends: each round clears a bit */
         if (chain == 0)
             continue;
-        ATOMIC_STORE(&depot->shelf[class].top, (uint16_t)at, relaxed);
         *count = emma__chain_packed_count(chain);
         return emma__chain_unpack(chain);
     }
     unsigned closed = ATOMIC_LOAD(&depot->shelf[class].closed, relaxed);
     if (closed != 0)
-        ATOMIC_STORE(&depot->shelf[class].closed, (uint16_t)(closed / 2), relaxed);
+        ATOMIC_STORE(&depot->shelf[class].closed, closed / 2, relaxed);
     return emma__spans_refill(&depot->spans, class, capacity, want, count);
 }
 
 static void empty_shelf(emma_depot *depot, unsigned class) {
     for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {
         emma_chain chain = take(&depot->shelf[class].slot[i]);
-        if (chain != 0)
-            emma__spans_take_home(&depot->spans, class, emma__chain_unpack(chain));
+        if (chain == 0)
+            continue;
+        ATOMIC_AND(&depot->shelf[class].filled, ~(UINT32_C(1) << i), relaxed);
+        emma__spans_take_home(&depot->spans, class, emma__chain_unpack(chain));
     }
 }
 
@@ -45,16 +47,15 @@ static unsigned slots_for(const emma_depot *depot, unsigned class, size_t chain_
 
 bool emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count) {
     emma_chain packed = emma__chain_pack(chain, count);
-    unsigned slots = slots_for(depot, class, count * emma__class_size(class));
-    unsigned top = ATOMIC_LOAD(&depot->shelf[class].top, relaxed);
-    for (unsigned i = 0; i < slots; i++) {
-        unsigned at = (top + i) % slots;
+    uint32_t slots = emma__bits_low_mask(slots_for(depot, class, count * emma__class_size(class)));
+    uint32_t left = slots & ~ATOMIC_LOAD(&depot->shelf[class].filled, relaxed);
+    for (; left != 0; left &= left - 1) {
+        unsigned at = emma__bits_lowest(left);
         emma_chain empty = 0;
-        if (ATOMIC_LOAD(&depot->shelf[class].slot[at], relaxed) != 0 ||
-            !ATOMIC_CAS(&depot->shelf[class].slot[at], &empty, packed, release)) /* pairs with take */
-            continue;
-        ATOMIC_STORE(&depot->shelf[class].top, (uint16_t)(at + 1), relaxed);
-        return false;
+        bool done = ATOMIC_CAS(&depot->shelf[class].slot[at], &empty, packed, release); /* pairs with take */
+        ATOMIC_OR(&depot->shelf[class].filled, UINT32_C(1) << at, relaxed);
+        if (done)
+            return false;
     }
     if (!emma__spans_take_home(&depot->spans, class, chain))
         return false;

@@ -1,12 +1,12 @@
 /* depot.h: the exchange of full magazines between caches: per class a shelf of slots, each of which holds one chain.
  *
- *     slot:   [chain] [chain] [chain] [  0  ] [  0  ] ...        put: CAS 0 -> chain         (release)
- *                                     ^ top: a hint              get: exchange with 0        (acquire)
+ *     slot:   [chain] [chain] [chain] [  0  ] [  0  ] ...        put: lowest empty one, CAS 0 -> chain      (release)
+ *     filled:    1       1       1       0       0               get: highest filled one, exchange with 0   (acquire)
  *
- * put looks for an empty slot from the top upwards, get for a filled one downwards; each goes on at the other side if it
- * finds none. So the depot is roughly last in, first out, which keeps memory warm. A full shelf sends the chain home to
- * the spans; an empty one is answered from the spans. Nothing in a slot is looked at before it is in hand, and words move
- * whole: there is no ABA problem (law 1).
+ * So the depot is roughly last in, first out, which keeps memory warm. A full shelf sends the chain home to the spans; an
+ * empty one is answered from the spans. Nothing in a slot is looked at before it is in hand, and words move whole: there
+ * is no ABA problem (law 1). The bits only lead to slots: who finds one wrong sets it right. A filled slot whose bit is
+ * clear, because somebody stopped between the two, is found by the next put there.
  *
  * Blocks in the depot keep their spans from being given back. Where a full shelf sends blocks home to spans that are nearly
  * empty, it is emptied and all but two of its slots closed; each time it runs dry, half of the closed ones are opened.
@@ -24,8 +24,8 @@ enum { EMMA_DEPOT_SLOTS = 31, EMMA_DEPOT_BYTES = 256 * 1024 };
 typedef struct emma_depot {
     emma_spans spans;
     struct {
-        _Alignas(64) _Atomic(uint16_t) top;
-        _Atomic(uint16_t) closed;                   /* slots that are not used at present */
+        _Alignas(64) _Atomic(uint32_t) filled;
+        _Atomic(uint32_t) closed;                   /* slots that are not used at present */
         _Atomic(emma_chain) slot[EMMA_DEPOT_SLOTS]; /* packed with their counts; 0: empty */
     } shelf[EMMA_CLASS_COUNT];
 } emma_depot;

@@ -37,8 +37,7 @@ void *emma_calloc(size_t count, size_t size) {
         return 0;
     if (bytes > EMMA_SMALL_MAX_BYTES)
         return emma__heap_alloc_zeroed_large(&emma__default_heap, bytes);
-    void *block = emma__fast_malloc(bytes, emma__malloc_slow);
-    return block != 0 ? __builtin_memset(block, 0, emma_good_size(bytes)) : 0; /* all of what may be used */
+    return emma__fast_zeroed(bytes, emma__malloc_slow);
 }
 
 void *emma_aligned_alloc(size_t alignment, size_t size) {

@@ -42,6 +42,16 @@ static EMMA_ALWAYS_INLINE void *emma__fast_malloc(size_t size, emma_malloc_slow 
     return EMMA_LIKELY(block != 0) ? block : slow(size, cache);
 }
 
+/* A small block for calloc, all of its usable bytes zero. Requires: size_bytes <= EMMA_SMALL_MAX_BYTES. */
+static EMMA_ALWAYS_INLINE void *emma__fast_zeroed(size_t size, emma_malloc_slow *slow) {
+    void *block = emma__fast_malloc(size, slow);
+    if (EMMA_UNLIKELY(block == 0))
+        return 0;
+    size_t usable = size > EMMA_FINE_BYTES ? emma__class_size(emma__class_of(size))
+                                           : emma__bits_align_up(size + (size == 0), EMMA_BLOCK_ALIGN);
+    return __builtin_memset(block, 0, usable);
+}
+
 static EMMA_ALWAYS_INLINE void emma__fast_free(void *block, emma_free_slow *slow) {
     uintptr_t base = ATOMIC_LOAD(&emma__default_heap.depot.spans.regions.base, acquire);
     size_t slice = emma__span_slice_in(base, (uintptr_t)block);

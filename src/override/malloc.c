@@ -77,8 +77,7 @@ void *calloc(size_t count, size_t size) {
         return or_enomem(0);
     if (bytes > EMMA_SMALL_MAX_BYTES)
         return or_enomem(emma_calloc(count, size));
-    void *block = emma__override_malloc(bytes);
-    return block != 0 ? __builtin_memset(block, 0, emma_good_size(bytes)) : 0; /* all of what may be used */
+    return emma__fast_zeroed(bytes, emma__override_malloc_slow);
 }
 
 void *realloc(void *block, size_t size) {

@@ -33,17 +33,15 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define EMMA_API              __attribute__((visibility("default")))
-#define EMMA_RETURNS_BLOCK    __attribute__((malloc, warn_unused_result))
-#define EMMA_SIZE_ARGUMENT(n) __attribute__((alloc_size(n)))
+#define EMMA_API           __attribute__((visibility("default")))
+#define EMMA_RETURNS_BLOCK __attribute__((malloc, warn_unused_result))
 #else
 #define EMMA_API
 #define EMMA_RETURNS_BLOCK
-#define EMMA_SIZE_ARGUMENT(n)
 #endif
 
 /* A block of at least size bytes. size 0 gives a block of its own. C11 7.22.3.4. */
-EMMA_API void *emma_malloc(size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK EMMA_SIZE_ARGUMENT(1);
+EMMA_API void *emma_malloc(size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 
 /* A block for count things of size bytes, all of its usable bytes zero. Returns: NULL also where count * size overflows. C11 7.22.3.2.
  * Cost: fresh pages, which are zero already, are not touched. */
@@ -52,7 +50,7 @@ EMMA_API void *emma_calloc(size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS
 /* The block with another size; its contents are kept up to the smaller of both. block NULL: as emma_malloc. size 0: a
  * block of the least size. Returns: the block, perhaps moved; NULL leaves the old one as it was. C11 7.22.3.5.
  * Cost: in place where the class stays or the space behind is free; else pages are moved, or bytes copied. */
-EMMA_API void *emma_realloc(void *block, size_t size) EMMA_NOEXCEPT EMMA_SIZE_ARGUMENT(2);
+EMMA_API void *emma_realloc(void *block, size_t size) EMMA_NOEXCEPT;
 
 /* Change the size of a block where it lies, to want bytes if they can be had, at least to min.
  * Returns: the usable size then; 0 iff min bytes cannot be had in place (nothing is changed).

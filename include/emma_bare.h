@@ -334,11 +334,11 @@ emma_bare_error emma_fit_init_in(emma_fit *fit, size_t size_bytes, const emma_ba
 /* Forget every pool, live blocks or not, and give the one from the backing back; the structure becomes empty. */
 void emma_fit_release(emma_fit *fit);
 
-/* Manage size_bytes at memory as well, of any alignment. *pool names it for remove_pool; pool may be NULL.
+/* Manage size_bytes at memory as well, of any alignment. *handle names it for remove_pool; handle may be NULL.
  * Errors: INVALID_LOCATION iff memory is NULL, leaves the address space or overlaps another pool; INVALID_CONFIG iff it
  * is too small for one block (8 words at a multiple of two words are enough, 9 anywhere) or has 2^39 bytes or more
  * (2^30 where words have 32 bits). Cost: O(pools). */
-emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes, emma_fit_pool **pool);
+emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes, emma_fit_pool **handle);
 
 /* The memory is the caller's again. Errors: BUSY iff it has live blocks; FOREIGN iff it is not a pool of fit, or the
  * one that release gives back. Cost: O(pools). */
@@ -349,19 +349,19 @@ emma_bare_error emma_fit_remove_pool(emma_fit *fit, emma_fit_pool *pool);
  * the size itself will do. Cost: O(1), no loop. */
 void *emma_fit_allocate(emma_fit *fit, size_t size_bytes, size_t align_bytes);
 
-/* Errors: FOREIGN iff block is misaligned or outside all pools; NOT_LIVE iff its header says free or contradicts its
+/* Errors: FOREIGN iff memory is misaligned or outside the span of all pools; NOT_LIVE iff its header says free or contradicts its
  * neighbours: a double free, or memory that was overwritten (a block freed twice, after its memory was handed out anew,
  * cannot be told). Checks can be compiled out. Cost: O(1), no loop. */
-emma_bare_error emma_fit_deallocate(emma_fit *fit, void *block);
+emma_bare_error emma_fit_deallocate(emma_fit *fit, void *memory);
 
 /* Change the size: in place when it shrinks or the block behind is free and large enough, and the address has the
- * alignment; else by moving, with the content. block NULL allocates.
- * Returns: the block, perhaps elsewhere. NULL iff deallocate would refuse block, the size is 0, or there is no room:
+ * alignment; else by moving, with the content. memory NULL allocates.
+ * Returns: the block, perhaps elsewhere. NULL iff deallocate would refuse memory, the size is 0, or there is no room:
  * the block then lives on unchanged. Cost: in place O(1); else allocate, deallocate, and a copy of the smaller size. */
-void *emma_fit_reallocate(emma_fit *fit, void *block, size_t size_bytes, size_t align_bytes);
+void *emma_fit_reallocate(emma_fit *fit, void *memory, size_t size_bytes, size_t align_bytes);
 
 /* Returns: the bytes usable in a live block, at least those asked for; 0 iff deallocate would refuse it. */
-size_t emma_fit_usable_size(const emma_fit *fit, const void *block);
+size_t emma_fit_usable_size(const emma_fit *fit, const void *memory);
 
 /* Call visit for every block in the order of addresses, pool by pool, until it returns false. memory and size_bytes are
  * the usable part. Returns: false iff visit did. Requires: visit leaves fit alone. Cost: O(blocks). */

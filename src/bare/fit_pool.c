@@ -65,9 +65,10 @@ emma_bare_error emma_fit_add_pool(emma_fit *fit, void *memory, size_t size_bytes
     emma_fit_block *first = emma__fit_block_first(pool);
     emma_fit_block *last = emma__fit_block_last(pool);
     uintptr_t low = (uintptr_t)emma__fit_block_memory(first);
-    if (fit->high_address == 0 || low < fit->low_address)
+    bool only = fit->high_address == 0;
+    if (only || low < fit->low_address)
         fit->low_address = low;
-    if ((uintptr_t)last > fit->high_address)
+    if (only || (uintptr_t)last > fit->high_address)
         fit->high_address = (uintptr_t)last;
     fit->capacity_bytes += block_bytes;
     emma__fit_block_set(first, block_bytes, EMMA__FIT_BLOCK_FREE);

@@ -25,14 +25,16 @@ static const size_t region_bytes = (size_t)EMMA_REGION_HEADER_BYTES + EMMA_REGIO
 /* Map the header of a region at a random place; seed differs from region to region. Returns: its base, or 0. */
 static uintptr_t map_header(uintptr_t seed) {
     uint64_t hint = (emma__plat_random_hint() ^ seed) * UINT64_C(0x9e3779b97f4a7c15) >> 8;
-    for (unsigned try = 0, zone = 0; try < OPEN_TRIES; try++) {
-        const uint64_t *range = EMMA_THREAD_SANITIZER ? thread_sanitizer_zone : zones[zone];
-        uintptr_t base = (uintptr_t)(range[0] + (hint % (range[1] >> EMMA_TRACT_LOG2) << EMMA_TRACT_LOG2));
+    for (unsigned try = 0; try < OPEN_TRIES; try++) { /* half of them in each zone */
+        const uint64_t *zone = EMMA_THREAD_SANITIZER ? thread_sanitizer_zone : zones[try * 2 / OPEN_TRIES];
+        uintptr_t base = (uintptr_t)(zone[0] + (hint % (zone[1] >> EMMA_TRACT_LOG2) << EMMA_TRACT_LOG2));
         emma_map_result result = emma__plat_map_at(base - region_bytes, region_bytes);
         if (result == EMMA_MAP_DONE)
             return base;
-        if (result == EMMA_MAP_REFUSED && zone++ == 1)
-            return 0; /* neither zone: memory is refused, not the address */
+        if (result == EMMA_MAP_REFUSED && try >= OPEN_TRIES / 2)
+            break; /* in neither zone: memory is refused, not the address */
+        if (result == EMMA_MAP_REFUSED)
+            try = OPEN_TRIES / 2 - 1;
         hint = hint * UINT64_C(6364136223846793005) + 1442695040888963407;
     }
     return 0;

@@ -42,7 +42,7 @@ static void count_sparse(emma_spans *spans, unsigned class, unsigned out_before,
 }
 
 void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsigned count) {
-    uint64_t packed = ATOMIC_LOAD(&span->word, relaxed);
+    uint64_t packed = ATOMIC_LOAD(&span->word, acquire); /* of a span that retires: all its pushers */
     emma_span_word word;
     do {
         word = emma__span_word_unpack(packed);

@@ -4,14 +4,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum {
-    STACK_BYTES = 16384,
-    UART_STATE = 5,
-    UART_EMPTY = 0x20,
-    OFF = 0x5555,
-    OFF_FAILED = 0x13333,
-    SOFTWARE_INTERRUPT = 8
-};
+enum { STACK_BYTES = 16384, UART_STATE = 5, UART_EMPTY = 0x20, OFF = 0x5555, OFF_FAILED = 0x13333 };
 
 #define UART   ((volatile uint8_t *)0x10000000)
 #define SWITCH ((volatile uint32_t *)0x100000)
@@ -19,15 +12,10 @@ enum {
 
 _Alignas(16) unsigned char board_stacks[BOARD_HARTS][STACK_BYTES];
 
-__asm__(".section .text.start\n.globl _start\n_start:\n"
-        "    .option push\n    .option norelax\n    la gp, __global_pointer$\n    .option pop\n"
-        "    la t0, board_trap\n    csrw mtvec, t0\n"
-        "    csrr a0, mhartid\n    addi t0, a0, 1\n    slli t0, t0, 14\n"
-        "    la sp, board_stacks\n    add sp, sp, t0\n    j board_start\n"
-        ".balign 4\nboard_trap:\n    j board_fell\n.text\n");
-
+/* board.S: it jumps to the first two. */
 void board_start(unsigned long hart);
 void board_fell(void);
+void board_sleep(void);
 
 static _Noreturn void switch_off(uint32_t how) {
     *SWITCH = how;
@@ -36,7 +24,7 @@ static _Noreturn void switch_off(uint32_t how) {
 }
 
 void board_fell(void) {
-    board_check(false, "a trap");
+    board_fail("a trap");
 }
 
 void board_say(const char *text) {
@@ -64,9 +52,7 @@ void board_print(const char *text, size_t number) {
     board_say("\n");
 }
 
-void board_check(bool condition, const char *what) {
-    if (condition)
-        return;
+void board_fail(const char *what) {
     board_say("failed: ");
     board_say(what);
     board_say("\n");
@@ -101,11 +87,9 @@ void board_start(unsigned long hart) {
         kernel_main();
         switch_off(OFF);
     }
-    /* The interrupt that wakes is never taken: it only ends the sleep. */
-    __asm__ volatile("csrw mie, %0" : : "r"(SOFTWARE_INTERRUPT));
     for (unsigned round = 1;; round++) {
         while (atomic_load_explicit(&rounds, memory_order_acquire) != round)
-            __asm__ volatile("wfi");
+            board_sleep();
         WAKE[hart] = 0;
         work_of_all((unsigned)hart);
         atomic_fetch_add_explicit(&finished, 1, memory_order_release);

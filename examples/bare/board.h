@@ -14,8 +14,14 @@ void board_number(size_t number);
 /* text, number, end of line. */
 void board_print(const char *text, size_t number);
 
-/* Go on if it is so; else say what is not, and switch off. */
-void board_check(bool condition, const char *what);
+/* Say what failed, and switch off. */
+_Noreturn void board_fail(const char *what);
+
+/* Go on if it is so. */
+static inline void board_check(bool condition, const char *what) {
+    if (!condition)
+        board_fail(what);
+}
 
 typedef _Atomic unsigned board_lock;
 void board_acquire(board_lock *lock);

@@ -59,7 +59,7 @@ static void start_pages(void) {
 
 static void use_pages(void) {
     void *page = emma_buddy_allocate(&pages, PAGE, 1);
-    void *run = emma_buddy_allocate(&pages, 5 * PAGE, 1);
+    void *run = emma_buddy_allocate(&pages, 5 * (size_t)PAGE, 1);
     void *aligned = emma_buddy_allocate(&pages, PAGE, 1 << 20);
     board_check(page != NULL && run != NULL && aligned != NULL, "three allocations");
     board_print("a run for five pages has (KiB): ", emma_buddy_block_size(&pages, run) / 1024);
@@ -125,7 +125,7 @@ static void use_tasks(void) {
 static void use_buffers(void) {
     static emma_fit buffers;
     emma_backing on_pages = emma_buddy_backing(&pages);
-    board_check(emma_fit_init_in(&buffers, 16 * PAGE, &on_pages) == EMMA_BARE_OK, "the buffers");
+    board_check(emma_fit_init_in(&buffers, 16 * (size_t)PAGE, &on_pages) == EMMA_BARE_OK, "the buffers");
     char *text = emma_fit_allocate(&buffers, 6, 1);
     board_check(text != NULL, "a buffer");
     for (unsigned i = 0; i < 6; i++)

@@ -5,26 +5,15 @@
  * The last part of a folder's name says which play it is for. */
 #define _POSIX_C_SOURCE 200809L /* opendir */
 
-#include "shadow.h"
+#include "plays.h"
 
 #include <dirent.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { INPUT_MAX = 65536, PATH_MAX_BYTES = 4096 };
-
-static const struct {
-    const char *name;
-    unsigned (*play)(const uint8_t *data, size_t size);
-} plays[] = {
-    {"bump", emma_play_bump},
-    {"slab", emma_play_slab},
-    {"buddy", emma_play_buddy},
-    {"fit", emma_play_fit},
-};
+enum { INPUT_MAX = 65536, PATH_BYTES = 4096 };
 
 /* Returns: false iff the file cannot be read or an expectation of its play failed. */
-static bool replay(const char *path, unsigned (*play)(const uint8_t *data, size_t size)) {
+static bool replay(const char *path, emma_fuzz_play *play) {
     static uint8_t input[INPUT_MAX];
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
@@ -39,27 +28,23 @@ static bool replay(const char *path, unsigned (*play)(const uint8_t *data, size_
     return line == 0;
 }
 
+/* Returns: every input passed, and there was one. */
 static bool replay_folder(const char *folder, unsigned *inputs) {
-    const char *slash = strrchr(folder, '/');
-    const char *name = slash != NULL ? slash + 1 : folder;
-    for (size_t i = 0; i < sizeof plays / sizeof plays[0]; i++) {
-        if (strcmp(plays[i].name, name) != 0)
+    emma_fuzz_play *play = emma_fuzz_play_named(folder);
+    DIR *entries = play != NULL ? opendir(folder) : NULL;
+    if (entries == NULL)
+        return false;
+    bool passed = true;
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        char path[PATH_BYTES];
+        if (entry->d_name[0] == '.')
             continue;
-        DIR *entries = opendir(folder);
-        bool passed = entries != NULL;
-        for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
-            char path[PATH_MAX_BYTES];
-            if (entry->d_name[0] == '.')
-                continue;
-            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-            passed = replay(path, plays[i].play) && passed;
-            ++*inputs;
-        }
-        if (entries != NULL)
-            closedir(entries);
-        return passed && *inputs != 0;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        passed = replay(path, play) && passed;
+        ++*inputs;
     }
-    return false;
+    closedir(entries);
+    return passed && *inputs != 0;
 }
 
 int main(int count, char **folders) {

@@ -29,7 +29,7 @@ BARE_CC_i686      = i686-linux-gnu-gcc -O2 $(BARE_ALONE)
 BARE_CC_aarch64   = aarch64-linux-gnu-gcc -O2 -mno-outline-atomics $(BARE_ALONE)
 BARE_CC_riscv64   = riscv64-linux-gnu-gcc -O2 $(BARE_ALONE)
 BARE_CC_s390x     = s390x-linux-gnu-gcc -O2 $(BARE_ALONE)
-BARE_CC_wasm32    = clang --target=wasm32 -O2 -ffreestanding -nostdlib -Wl,--no-entry -Wl,-z,stack-size=262144
+BARE_CC_wasm32    = clang --target=wasm32 -O2 -ffreestanding -nostdlib -Wl,--no-entry,--allow-undefined,--export=run,-z,stack-size=262144
 BARE_CC_cortex-m3 = arm-none-eabi-gcc -mcpu=cortex-m3 -mthumb -Os -Wl,--build-id=none,--no-warn-rwx-segments $(BARE_ALONE) -T tests/bare/port/mps2.ld
 BARE_CC_virt      = riscv64-linux-gnu-gcc -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -O2 -Wl,--build-id=none,--no-warn-rwx-segments \
     $(BARE_ALONE) -T tests/bare/port/virt.ld
@@ -41,14 +41,14 @@ BARE_PORT_steps     := hosted.c
 BARE_PORT_unchecked := hosted.c
 BARE_PORT_on-heap   := hosted.c
 BARE_PORT_stepped   := stepped.c alone.c
-BARE_PORT_x86_64    := linux_x86_64.c $(BARE_LINUX)
-BARE_PORT_i686      := linux_i686.c $(BARE_LINUX)
-BARE_PORT_aarch64   := linux_aarch64.c $(BARE_LINUX)
-BARE_PORT_riscv64   := linux_riscv64.c $(BARE_LINUX)
-BARE_PORT_s390x     := linux_s390x.c $(BARE_LINUX)
+BARE_PORT_x86_64    := linux_x86_64.S $(BARE_LINUX)
+BARE_PORT_i686      := linux_i686.S $(BARE_LINUX)
+BARE_PORT_aarch64   := linux_aarch64.S $(BARE_LINUX)
+BARE_PORT_riscv64   := linux_riscv64.S $(BARE_LINUX)
+BARE_PORT_s390x     := linux_s390x.S $(BARE_LINUX)
 BARE_PORT_wasm32    := wasm.c memory.c alone.c
-BARE_PORT_cortex-m3 := mps2.c memory.c alone.c
-BARE_PORT_virt      := virt.c memory.c
+BARE_PORT_cortex-m3 := mps2.S mps2.c memory.c alone.c
+BARE_PORT_virt      := virt.S virt.c memory.c
 
 BARE_NEED_clang     := clang
 BARE_NEED_i686      := gcc-i686-linux-gnu
@@ -81,7 +81,7 @@ $(BARE_OUT)/folded: $(BARE_LIB) $(BARE_TESTS) tests/bare/folded/folded.c $(BARE_
 	$(call bare_program,clang,tests/bare/folded/folded.c $(filter-out tests/bare/all.c,$(BARE_TESTS)),$(BARE_FOLD))
 
 # On the heaps of others: libc's, and emma's own, which the top Makefile makes.
-BARE_ON_HEAP := tests/bare/hosted/on_heap.c tests/bare/bare_tap.c tests/bare/shadow.c
+BARE_ON_HEAP := tests/bare/hosted/on_heap.c tests/bare/bare_tap.c tests/bare/bare_shadow.c
 $(BARE_OUT)/on-heap: $(BARE_LIB) $(BARE_ON_HEAP) $(BARE_DEPS) $(EMMA_A)
 	$(call bare_program,on-heap,$(BARE_ON_HEAP))
 
@@ -96,7 +96,7 @@ BARE_SCRIPTS  := tests/bare/objects.sh tests/bare/size.sh
 
 # The recorded inputs, replayed without the fuzzer; and the fuzzer: make fuzz-bare BARE_FUZZ_SECONDS=600.
 BARE_PLAYS   := bump slab buddy fit
-BARE_PLAYING := tests/bare/shadow.c $(BARE_PLAYS:%=tests/bare/play_%.c)
+BARE_PLAYING := tests/bare/bare_shadow.c $(BARE_PLAYS:%=tests/bare/play_%.c)
 BARE_FUZZ_SECONDS ?= 60
 $(BARE_OUT)/replay: $(BARE_LIB) $(BARE_PLAYING) fuzz/bare/replay.c $(BARE_DEPS)
 	mkdir -p $(@D) && echo "  cc    $@"
@@ -105,7 +105,7 @@ $(BARE_OUT)/replay: $(BARE_LIB) $(BARE_PLAYING) fuzz/bare/replay.c $(BARE_DEPS)
 $(BARE_PLAYS:%=$(BARE_OUT)/fuzz-%): $(BARE_OUT)/fuzz-%: $(BARE_LIB) $(BARE_PLAYING) fuzz/bare/target.c $(BARE_DEPS)
 	tools/need.sh clang
 	mkdir -p $(@D) && echo "  cc    $@"
-	clang -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(BARE_WARN) -DEMMA_FUZZ_PLAY=emma_play_$* \
+	clang -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(BARE_WARN) \
 	    -o $@ $(BARE_LIB) $(BARE_PLAYING) fuzz/bare/target.c
 
 .PHONY: fuzz-bare $(BARE_PLAYS:%=fuzz-bare-%)

@@ -1,6 +1,6 @@
 /* play_buddy.c: random play with buddies of several geometries, over regions with random gaps that fill up as it goes. */
 #include "bare/buddy_map.h"
-#include "shadow.h"
+#include "bare_shadow.h"
 
 enum { REGION_BYTES = 8192, UNITS_MAX = 512 };
 

@@ -1,6 +1,6 @@
 /* play_bump.c: random play with bump: allocate, deallocate, reset, mark, rewind, split. */
 #include "bare/bare_word.h"
-#include "shadow.h"
+#include "bare_shadow.h"
 
 enum { REGION_BYTES = 8192 };
 

@@ -1,6 +1,6 @@
 /* play_fit.c: random play with fit: any size and alignment, resize, pools that come and go. */
 #include "bare/bare_word.h"
-#include "shadow.h"
+#include "bare_shadow.h"
 
 enum { POOLS = 4, POOL_BYTES = 3072 };
 

@@ -1,6 +1,6 @@
 /* play_slab.c: random play with slab, and with every kind of pointer that is not a live block. */
 #include "bare/bare_word.h"
-#include "shadow.h"
+#include "bare_shadow.h"
 
 enum { REGION_BYTES = 4096, BLOCKS_MAX = 60 };
 

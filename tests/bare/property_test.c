@@ -1,5 +1,5 @@
 /* property_test.c: live blocks never overlap, stay in the region and keep their content, over random plays. */
-#include "shadow.h"
+#include "bare_shadow.h"
 #include "suites.h"
 
 enum { PLAYS = 400, BYTES = 1000 };

@@ -2,10 +2,10 @@
  *
  * Each operation is driven into its longest path, and thousands of random operations look for a longer one. What is counted
  * includes the call. */
+#include "../bare_tap.h"
+#include "../port/port.h"
 #include "bare/bare_word.h"
-#include "bare_tap.h"
 #include "cost_bounds.h"
-#include "port/port.h"
 
 enum { POOL_BYTES = 1 << 20, LIVE = 256, BUDDY_LEVELS = 13, BUDDY_UNIT = 64 };
 

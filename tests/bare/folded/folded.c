@@ -1,7 +1,7 @@
 /* folded.c: a library folded for one geometry takes that and refuses others. */
+#include "../port/port.h"
+#include "../suites.h"
 #include "bare/buddy_map.h"
-#include "port/port.h"
-#include "suites.h"
 
 static _Alignas(1024) unsigned char region[4096];
 static size_t metadata[64];

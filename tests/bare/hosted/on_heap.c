@@ -1,9 +1,9 @@
 /* on_heap.c: the bare allocators on malloc and on emma's own heap, by the adapters of docs/BARE.md. */
-#include "bare_tap.h"
+#include "../bare_shadow.h"
+#include "../bare_tap.h"
+#include "../port/port.h"
 #include "emma.h"
 #include "emma_bare.h"
-#include "port/port.h"
-#include "shadow.h"
 
 #include <stdlib.h>
 

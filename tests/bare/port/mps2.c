@@ -16,10 +16,15 @@ typedef struct systick {
 
 enum { UART_FULL = 1, UART_TRANSMIT = 1, SYSTICK_ON = 5, SYSTICK_MASK = 0xFFFFFF };
 
+/* mps2.S: the vector table names the first two. */
+_Noreturn void emma_port_start(void);
+_Noreturn void emma_port_fault(void);
+void emma_port_semihost(uint32_t operation, const uint32_t *block);
+
 #define UART0   ((uart *)0x40004000)
 #define SYSTICK ((systick *)0xE000E010)
 
-/* -icount shift=EMMA_PORT_ICOUNT_SHIFT: an instruction takes 2^shift ns; the clock has 40 ns. */
+/* With -icount shift=ICOUNT_SHIFT an instruction takes 2^shift ns; the clock has 40 ns. */
 enum { ICOUNT_SHIFT = 10, CYCLE_NS = 40 };
 
 void emma_port_write(const char *text, size_t bytes) {
@@ -32,11 +37,9 @@ void emma_port_write(const char *text, size_t bytes) {
 
 void emma_port_exit(int status) {
     enum { EXIT_EXTENDED = 0x20, STOPPED = 0x20026 };
-    uint32_t block[2] = {STOPPED, (uint32_t)status};
-    register uint32_t r0 __asm__("r0") = EXIT_EXTENDED;
-    register uint32_t *r1 __asm__("r1") = block;
+    const uint32_t block[2] = {STOPPED, (uint32_t)status};
     for (;;)
-        __asm__ volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
+        emma_port_semihost(EXIT_EXTENDED, block);
 }
 
 unsigned long emma_port_instructions(void) {
@@ -47,9 +50,7 @@ unsigned long emma_port_instructions(void) {
     return (unsigned long)(((uint64_t)cycles * CYCLE_NS + (1u << (ICOUNT_SHIFT - 1))) >> ICOUNT_SHIFT);
 }
 
-extern uint32_t emma_port_stack_top[]; /* mps2.ld */
-
-static void start(void) {
+void emma_port_start(void) {
     SYSTICK->reload = SYSTICK_MASK;
     SYSTICK->current = 0;
     SYSTICK->control = SYSTICK_ON;
@@ -57,19 +58,8 @@ static void start(void) {
     emma_port_exit(emma_port_main());
 }
 
-static void fault(void) {
+void emma_port_fault(void) {
     static const char text[] = "Bail out! processor fault\n";
     emma_port_write(text, sizeof text - 1);
     emma_port_exit(1);
 }
-
-typedef struct vector_table {
-    uint32_t *stack_top;
-    void (*handlers[15])(void); /* reset, then faults */
-} vector_table;
-
-/* Where the processor begins. */
-__attribute__((section(".vectors"), used)) static const vector_table vectors = {
-    emma_port_stack_top,
-    {start, fault, fault, fault, fault, fault},
-};

@@ -18,18 +18,10 @@ enum { UART_STATE = 5, UART_EMPTY = 0x20 };
 
 _Alignas(16) unsigned char emma_port_stacks[HARTS][STACK_BYTES];
 
-/* mtvec: a fault, or the misuse trap of a backing, is told. The stack of hart n is the n-th. */
-__asm__(".section .text.start\n.globl _start\n_start:\n"
-        "    .option push\n    .option norelax\n    la gp, __global_pointer$\n    .option pop\n"
-        "    la t0, emma_port_fault\n    csrw mtvec, t0\n"
-        "    csrr a0, mhartid\n    addi t0, a0, 1\n    li t1, 65536\n    mul t0, t0, t1\n"
-        "    la sp, emma_port_stacks\n    add sp, sp, t0\n"
-        "    j emma_port_start\n"
-        ".balign 4\nemma_port_fault:\n    j emma_port_fell\n"
-        ".text\n");
-
+/* virt.S: it jumps to the first two. */
 _Noreturn void emma_port_start(unsigned long hart);
 _Noreturn void emma_port_fell(void);
+void emma_port_sleep(void);
 
 void emma_port_write(const char *text, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) {
@@ -51,12 +43,6 @@ _Noreturn void emma_port_fell(void) {
     emma_port_exit(1);
 }
 
-unsigned long emma_port_instructions(void) {
-    unsigned long count;
-    __asm__ volatile("csrr %0, minstret" : "=r"(count));
-    return count;
-}
-
 static void (*work_of_all)(unsigned worker);
 static atomic_uint round_begun, harts_done;
 
@@ -76,11 +62,9 @@ void emma_port_parallel(void (*work)(unsigned worker)) {
 }
 
 static _Noreturn void wait_for_work(unsigned hart) {
-    enum { SOFTWARE_INTERRUPT = 8 };
-    __asm__ volatile("csrw mie, %0" : : "r"(SOFTWARE_INTERRUPT));
     for (unsigned round = 1;; round++) {
         while (ATOMIC_LOAD(&round_begun, acquire) != round)
-            __asm__ volatile("wfi");
+            emma_port_sleep();
         WAKE[hart] = 0;
         work_of_all(hart);
         ATOMIC_ADD(&harts_done, 1, release);

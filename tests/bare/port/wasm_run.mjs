@@ -4,10 +4,10 @@
 import { readFileSync, writeSync } from "node:fs";
 
 let memory;
-const host = {
-  write: (text, bytes) => writeSync(1, new Uint8Array(memory.buffer, text, bytes)),
-  exit: (status) => process.exit(status),
+const env = {
+  host_write: (text, bytes) => writeSync(1, new Uint8Array(memory.buffer, text, bytes)),
+  host_exit: (status) => process.exit(status),
 };
-const { instance } = await WebAssembly.instantiate(readFileSync(process.argv[2]), { host });
+const { instance } = await WebAssembly.instantiate(readFileSync(process.argv[2]), { env });
 memory = instance.exports.memory;
 process.exitCode = instance.exports.run();

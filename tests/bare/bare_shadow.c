@@ -1,5 +1,5 @@
-/* shadow.c: see shadow.h. */
-#include "shadow.h"
+/* bare_shadow.c: see bare_shadow.h. */
+#include "bare_shadow.h"
 
 static unsigned char pattern(unsigned stamp, size_t i) {
     return (unsigned char)(stamp * 37 + (i ^ i >> 8));

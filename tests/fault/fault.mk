@@ -1,0 +1,16 @@
+# fault.mk: `make test-fault`. Included by the top Makefile. The core is built for it with -DEMMA_FAULT=1, into a folder of
+# its own.
+
+FAULT_BUILD   := build/fault
+FAULT_CFLAGS  := -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fno-builtin -pthread
+FAULT_SOURCES := $(wildcard tests/fault/*.c) tests/storm/storm.c
+
+.PHONY: test-fault
+test-fault:
+	tools/need.sh perl
+	$(MAKE) --no-print-directory BUILD=$(FAULT_BUILD) VARIANT=-DEMMA_FAULT=1 $(FAULT_BUILD)/tests/fault_test
+	prove --timer --exec '' $(FAULT_BUILD)/tests/fault_test
+
+$(FAULT_BUILD)/tests/fault_test: $(FAULT_SOURCES) $(CORE_OBJECTS) $(wildcard tests/fault/*.h tests/storm/storm.h)
+	mkdir -p $(@D) && echo "  cc    $@"
+	$(CC) $(CFLAGS) $(FAULT_CFLAGS) $(VARIANT) -o $@ $(filter %.c %.o,$^)

@@ -1,0 +1,177 @@
+/* fault_test.c: every system call that may fail does, one after the other: the k-th, and all from the k-th on, for every k.
+ *
+ * Each k has a process of its own, in which emma has not started yet. There the script runs with the fault: each call
+ * gives NULL or succeeds. Then everything is free, the figures are back where they began, and the script runs again
+ * without faults and without a single NULL. No message, no signal. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../storm/storm.h"
+#include "api/fast.h"
+#include "fault_script.h"
+
+bool emma__fault_plan(long number);
+
+typedef struct plan {
+    size_t from; /* the calls from this one on fail */
+    size_t to;   /* to before this one */
+    long number; /* only calls of this number; -1: any */
+} plan;
+
+static plan active;
+static _Atomic(bool) is_active;
+static _Atomic(size_t) calls;
+static _Atomic(size_t) refused_unmaps;
+
+bool emma__fault_plan(long number) {
+    if (!atomic_load(&is_active) || (active.number >= 0 && number != active.number))
+        return false;
+    size_t call = atomic_fetch_add(&calls, 1);
+    bool fails = call >= active.from && call < active.to;
+    if (fails && number == SYS_munmap)
+        atomic_fetch_add(&refused_unmaps, 1);
+    return fails;
+}
+
+static size_t run_with(plan with) {
+    active = with;
+    atomic_store(&calls, 0);
+    atomic_store(&is_active, true);
+    size_t failed = fault_script_run();
+    atomic_store(&is_active, false);
+    return failed;
+}
+
+static size_t bits(const _Atomic(uint64_t) *words) {
+    size_t count = 0;
+    for (size_t i = 0; i < EMMA_REGION_SLOT_WORDS; i++)
+        count += emma__bits_count(atomic_load(&words[i]));
+    return count;
+}
+
+/* Everything is free: nothing lives, no slice is used but the tracts' own, no slot is claimed but those of tracts. */
+static void check_nothing_lost(void) {
+    emma_regions *regions = emma__heap_regions(&emma__default_heap);
+    emma_collect();
+    emma_stats stats;
+    emma_stats_read(&stats);
+    EXPECT(stats.allocated_bytes == 0 && stats.large_blocks == 0 && stats.large_bytes == 0 && stats.cached_bytes == 0);
+    if (!EXPECT(stats.dirty_bytes == 0))
+        storm_note("dirty: %zu", stats.dirty_bytes);
+    EXPECT(emma__regions_valid(regions));
+    size_t tracts = 0;
+    size_t slots = 0;
+    for (emma_region *region = atomic_load(&regions->first); region != NULL; region = atomic_load(&region->next)) {
+        tracts += bits(region->tract);
+        slots += bits(region->slot);
+    }
+    size_t used = atomic_load(&regions->used_slices);
+    if (!EXPECT(used == tracts * EMMA_TRACT_META_SLICES))
+        storm_note("used slices: %zu, tracts: %zu", used, tracts);
+    /* A huge block whose munmap is refused keeps its addresses; the script's have at most four slots. */
+    EXPECT(slots >= tracts && slots - tracts <= atomic_load(&refused_unmaps) * 4);
+}
+
+static void run_fault(void *argument) {
+    run_with(*(const plan *)argument);
+    check_nothing_lost();
+    EXPECT(fault_script_run() == 0); /* everything works again */
+    check_nothing_lost();
+}
+
+static void expect_survival(plan with) {
+    storm_end end = storm_run_apart(run_fault, &with);
+    if (!EXPECT(end.signal == 0 && end.status == 0 && end.text[0] == '\0'))
+        storm_note("signal %d, status %d, message: %s", end.signal, end.status, end.text);
+    if (storm_failed())
+        storm_note("with calls %zu to %zu of number %ld failing", with.from, with.to, with.number);
+}
+
+static size_t calls_of_script; /* of a run without faults, counted in a process of its own */
+
+static void count(void *argument) {
+    EXPECT(run_with((plan){SIZE_MAX, SIZE_MAX, -1}) == 0);
+    size_t total = atomic_load(&calls);
+    EXPECT(write(*(int *)argument, &total, sizeof total) == sizeof total);
+    check_nothing_lost();
+}
+
+static size_t count_calls(void) {
+    int ends[2];
+    size_t total = 0;
+    if (!EXPECT(pipe(ends) == 0))
+        return 0;
+    storm_end end = storm_run_apart(count, &ends[1]);
+    EXPECT(end.signal == 0 && end.status == 0);
+    EXPECT(read(ends[0], &total, sizeof total) == sizeof total);
+    return total;
+}
+
+static void each_call(bool and_all_after) {
+    calls_of_script = count_calls();
+    EXPECT(calls_of_script > 50);
+    storm_note("%zu system calls", calls_of_script);
+    for (size_t k = 0; k < calls_of_script && !storm_failed(); k++)
+        expect_survival((plan){k, and_all_after ? SIZE_MAX : k + 1, -1});
+}
+
+static void one_fails(void) {
+    each_call(false);
+}
+
+static void all_after_fail(void) {
+    each_call(true);
+}
+
+/* One kind of call never works: a filter, a limit, locked memory. */
+static void one_kind_fails(void) {
+    static const long numbers[] = {SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise};
+    for (size_t i = 0; i < STORM_COUNT(numbers); i++)
+        expect_survival((plan){0, SIZE_MAX, numbers[i]});
+}
+
+/* The system gives nothing more: what was freed by small blocks serves large ones, and the other way round. */
+static void fill_refuse_refill(void *argument) {
+    size_t from_bytes = ((size_t *)argument)[0];
+    size_t to_bytes = ((size_t *)argument)[1];
+    enum { TOTAL_BYTES = 48 << 20, MOST = 1 << 20 };
+    static void *blocks[MOST];
+    size_t count_from = TOTAL_BYTES / from_bytes;
+    for (size_t i = 0; i < count_from; i++)
+        blocks[i] = emma_malloc(from_bytes);
+    for (size_t i = 0; i < count_from; i++)
+        emma_free(blocks[(i * 7919) % count_from]);
+    active = (plan){0, SIZE_MAX, SYS_mmap};
+    atomic_store(&is_active, true);
+    size_t got = 0;
+    while (got < MOST && (blocks[got] = emma_malloc(to_bytes)) != NULL)
+        got++;
+    atomic_store(&is_active, false);
+    if (!EXPECT(got * to_bytes >= TOTAL_BYTES / 100 * 85 /* the rest: what does not divide evenly */))
+        storm_note("freed %d MiB of %zu-byte blocks; %zu-byte blocks got %zu MiB of it", TOTAL_BYTES >> 20, from_bytes,
+                   to_bytes, got * to_bytes >> 20);
+    for (size_t i = 0; i < got; i++)
+        emma_free(blocks[i]);
+    check_nothing_lost();
+}
+
+static void freed_memory_serves_all(void) {
+    static size_t pairs[][2] = {{64, 1 << 20}, {1000, 1 << 20}, {1000, 64},
+                                {64, 20000},   {1 << 20, 64},   {20000, 300000}};
+    for (size_t i = 0; i < STORM_COUNT(pairs); i++) {
+        storm_end end = storm_run_apart(fill_refuse_refill, pairs[i]);
+        EXPECT(end.signal == 0 && end.status == 0 && end.text[0] == '\0');
+    }
+}
+
+int main(void) {
+    static const storm_case cases[] = {
+        {"fault: the k-th system call fails, for every k", one_fails, 60},
+        {"fault: all system calls from the k-th on fail, for every k", all_after_fail, 60},
+        {"fault: one kind of system call never works", one_kind_fails, 60},
+        {"fault: freed memory serves every size when there is no more", freed_memory_serves_all, 60},
+    };
+    return storm_main(cases, STORM_COUNT(cases));
+}

@@ -1,0 +1,160 @@
+/* idle_storm.c: ten seconds after a burst, resident memory is at most what lives + 16 MiB + 10 %, without any further call:
+ * by the janitor where there are threads, by the bound alone where there is one. */
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "storm_work.h"
+
+enum { IDLE_SECONDS = 10, FLOOR_BYTES = 16 << 20, MOST_THREADS = 8, PAGE_BYTES = 4096 };
+
+static size_t resident_at_first;
+static pthread_barrier_t all_are_idle;
+static size_t burst_blocks;
+static size_t burst_max_bytes;
+static size_t burst_keeps;         /* one block in so many stays; 0: none */
+static _Atomic(size_t) kept_bytes; /* whole pages: each block that stays may keep its own */
+
+/* Allocate, touch, and free in another order. */
+static void burst(uint64_t random) {
+    unsigned char **block = storm_malloc(burst_blocks * sizeof *block);
+    for (size_t i = 0; i < burst_blocks; i++) {
+        size_t size = 16 + storm_below(&random, burst_max_bytes - 16);
+        block[i] = storm_malloc(size);
+        memset(block[i], 1, size);
+    }
+    for (size_t i = burst_blocks - 1; i > 0; i--) {
+        size_t k = storm_below(&random, i + 1);
+        unsigned char *other = block[i];
+        block[i] = block[k];
+        block[k] = other;
+    }
+    for (size_t i = 0; i < burst_blocks; i++) {
+        if (burst_keeps != 0 && i % burst_keeps == 0)
+            atomic_fetch_add(&kept_bytes, (emma_usable_size(block[i]) + PAGE_BYTES - 1) & ~((size_t)PAGE_BYTES - 1));
+        else
+            storm_free(block[i]);
+    }
+    storm_free(block);
+}
+
+static void expect_little(size_t live_bytes) {
+    size_t now = storm_resident_bytes();
+    size_t bound = resident_at_first + live_bytes + live_bytes / 10 + FLOOR_BYTES;
+    emma_stats stats;
+    emma_stats_read(&stats);
+    storm_note("resident %zu KiB, bound %zu KiB, live %zu KiB; dirty %zu, cached %zu, in spans %zu KiB", now >> 10,
+               bound >> 10, live_bytes >> 10, stats.dirty_bytes >> 10, stats.cached_bytes >> 10,
+               (stats.active_bytes - stats.large_bytes) >> 10);
+    EXPECT(now <= bound);
+}
+
+static void *burst_and_sleep(void *argument) {
+    burst((uint64_t)(uintptr_t)argument);
+    pthread_barrier_wait(&all_are_idle);
+    pause(); /* until the process ends */
+    return NULL;
+}
+
+static void burst_in_threads(size_t threads, size_t blocks, size_t max_bytes, size_t keeps) {
+    resident_at_first = storm_resident_bytes();
+    burst_blocks = blocks;
+    burst_max_bytes = max_bytes;
+    burst_keeps = keeps;
+    pthread_barrier_init(&all_are_idle, NULL, (unsigned)threads + 1);
+    for (size_t i = 0; i < threads; i++) {
+        pthread_t thread;
+        EXPECT(pthread_create(&thread, NULL, burst_and_sleep, (void *)(uintptr_t)(storm_seed() + i)) == 0); // NOLINT
+    }
+    pthread_barrier_wait(&all_are_idle);
+    storm_note("after the burst: resident %zu KiB", storm_resident_bytes() >> 10);
+    sleep(IDLE_SECONDS);
+    expect_little(atomic_load(&kept_bytes));
+    if (keeps == 0) {
+        EXPECT(storm_threads() == threads + 1); /* the janitor has gone */
+        return;
+    }
+    storm_note("%zu threads", storm_threads());
+}
+
+static void two_threads(void) {
+    burst_in_threads(2, 400000, 500, 0);
+}
+
+static void eight_threads(void) {
+    burst_in_threads(MOST_THREADS, 60000, 2000, 0);
+}
+
+static void large_blocks(void) {
+    burst_in_threads(2, 400, 1 << 20, 0);
+}
+
+static void some_blocks_stay(void) {
+    burst_in_threads(2, 300000, 500, 200);
+}
+
+/* A spoonful after the feast: the janitor may be about to leave when the last free comes. */
+static void late_frees(void) {
+    burst_in_threads(2, 2000, 100000, 2);
+}
+
+/* One thread, no janitor: the bound holds at once, but for the last MiB freed. */
+static void one_thread(void) {
+    resident_at_first = storm_resident_bytes();
+    burst_blocks = 400000;
+    burst_max_bytes = 500;
+    burst(storm_seed());
+    expect_little(0);
+    burst_blocks = 400;
+    burst_max_bytes = 1 << 20;
+    burst(storm_seed());
+    expect_little(0);
+}
+
+static void one_thread_keeps(void) {
+    resident_at_first = storm_resident_bytes();
+    burst_blocks = 400000;
+    burst_max_bytes = 500;
+    burst_keeps = 200;
+    burst(storm_seed());
+    expect_little(atomic_load(&kept_bytes));
+}
+
+/* Memory that becomes free by shrinking is free memory. */
+static void one_thread_shrinks(bool in_place) {
+    enum { BLOCKS = 400, FROM_BYTES = 1 << 20, TO_BYTES = 40000 };
+    static unsigned char *block[BLOCKS];
+    resident_at_first = storm_resident_bytes();
+    for (size_t i = 0; i < BLOCKS; i++)
+        memset(block[i] = storm_malloc(FROM_BYTES), 1, FROM_BYTES);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        if (in_place)
+            EXPECT(emma_realloc_in_place(block[i], TO_BYTES, TO_BYTES) != 0);
+        else
+            block[i] = storm_realloc(block[i], TO_BYTES);
+    }
+    expect_little((size_t)BLOCKS * emma_good_size(TO_BYTES));
+}
+
+static void shrinks_by_realloc(void) {
+    one_thread_shrinks(false);
+}
+
+static void shrinks_in_place(void) {
+    one_thread_shrinks(true);
+}
+
+int main(void) {
+    static const storm_case cases[] = {
+        {"idle: small blocks of two threads", two_threads, 60},
+        {"idle: small blocks of eight threads", eight_threads, 60},
+        {"idle: large blocks of two threads", large_blocks, 60},
+        {"idle: one block in 200 stays", some_blocks_stay, 60},
+        {"idle: every second block stays", late_frees, 60},
+        {"idle: one thread", one_thread, 60},
+        {"idle: one thread, one block in 200 stays", one_thread_keeps, 60},
+        {"idle: one thread shrinks its blocks by realloc", shrinks_by_realloc, 60},
+        {"idle: one thread shrinks its blocks in place", shrinks_in_place, 60},
+    };
+    return storm_main(cases, STORM_COUNT(cases));
+}

@@ -1,0 +1,50 @@
+# storm.mk: `make test-storm` and `make test-sanitize`. Included by the top Makefile.
+#
+# Most storms are linked with the drop-in, so that libc itself lives on emma. `core`: with the core alone, as a program that
+# embeds emma. STORM_TESTS="fork_storm" for some of them.
+
+STORM_OUT    := $(BUILD)/tests/storm
+STORM_CFLAGS := -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fno-builtin -pthread $(VARIANT)
+STORM_COMMON := tests/storm/storm.c tests/storm/storm_work.c
+STORM_HEADERS := $(wildcard tests/storm/*.h) include/emma.h
+
+# The longest first. Two at once: none of them measures time but in multiples.
+STORM_TESTS := idle_storm fork_storm step_storm signal_storm thread_storm core/thread_storm stop_storm race_storm load_storm
+STORM_TSAN_TESTS := tests/model/model_test tests/storm/core/thread_storm
+STORM_ASAN_TESTS := tests/model/model_test tests/storm/core/thread_storm tests/storm/core/signal_storm
+
+.PHONY: test-storm test-sanitize test-tsan test-asan
+test-storm: $(STORM_TESTS:%=$(STORM_OUT)/%)
+	tools/need.sh perl
+	prove --jobs 2 --timer --exec '' $^
+
+test-sanitize: test-tsan test-asan
+
+test-tsan:
+	tools/need.sh perl
+	$(MAKE) --no-print-directory BUILD=build/tsan CFLAGS="-O1 -g -fsanitize=thread" $(STORM_TSAN_TESTS:%=build/tsan/%)
+	prove --jobs 2 --timer --exec '' $(STORM_TSAN_TESTS:%=build/tsan/%)
+
+# UndefinedBehaviorSanitizer with it: a finding ends the case.
+test-asan:
+	tools/need.sh perl
+	$(MAKE) --no-print-directory BUILD=build/asan \
+	    CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" \
+	    $(STORM_ASAN_TESTS:%=build/asan/%)
+	prove --jobs 2 --timer --exec '' $(STORM_ASAN_TESTS:%=build/asan/%)
+
+$(STORM_OUT)/%_storm: tests/storm/%_storm.c $(STORM_COMMON) $(CORE_OBJECTS) $(OVERRIDE_OBJECTS) $(STORM_HEADERS)
+	mkdir -p $(@D) && echo "  cc    $@"
+	$(CC) $(CFLAGS) $(STORM_CFLAGS) -DSTORM_DROP_IN=1 -Wl,-z,now -o $@ $(filter %.c %.o,$^)
+
+$(STORM_OUT)/core/%_storm: tests/storm/%_storm.c $(STORM_COMMON) $(CORE_OBJECTS) $(STORM_HEADERS)
+	mkdir -p $(@D) && echo "  cc    $@"
+	$(CC) $(CFLAGS) $(STORM_CFLAGS) -o $@ $(filter %.c %.o,$^)
+
+# This one uses libc's malloc; the plugin brings emma with it.
+$(STORM_OUT)/load_storm: tests/storm/load_storm.c tests/storm/storm.c $(STORM_HEADERS) $(STORM_OUT)/load_storm_plugin.so
+	$(CC) $(CFLAGS) $(STORM_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(STORM_OUT)/load_storm_plugin.so: tests/storm/plugin/load_storm_plugin.c $(BUILD)/libemma.a
+	mkdir -p $(@D) && echo "  cc    $@"
+	$(CC) $(CFLAGS) -std=c11 -Iinclude -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared -o $@ $^

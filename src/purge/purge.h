@@ -50,7 +50,14 @@ size_t emma__purge_compact(emma_heap *heap, emma_thread *thread);
 /* Both, for everything. */
 size_t emma__purge_all(emma_heap *heap, emma_thread *thread);
 
-/* The dirty bytes that the heap may keep at present. */
+/* Slices used, but for spans of which next to nothing is out: by this the heap grows and shrinks. */
+static inline size_t emma__purge_dense_slices(emma_heap *heap) {
+    size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
+    size_t sparse = ATOMIC_LOAD(&heap->depot.spans.sparse_slices, relaxed);
+    return used > sparse ? used - sparse : 0;
+}
+
+/* The dirty bytes that the heap may keep at present (tick.c). */
 size_t emma__purge_bound(emma_heap *heap);
 
 /* Start the janitor if it may be, and none runs (janitor.c). */

@@ -58,9 +58,8 @@ static bool may_start(emma_heap *heap) {
     if (when == JANITOR_THREADS && ATOMIC_LOAD(&heap->registry.threads, relaxed) < 2)
         return false;
     emma_regions *regions = emma__heap_regions(heap);
-    size_t used = ATOMIC_LOAD(&regions->used_slices, relaxed);
     return ATOMIC_LOAD(&regions->dirty_slices, relaxed) >= WORTH_SLICES ||
-           used + WORTH_SLICES < ATOMIC_LOAD(&heap->purge.crest_slices, relaxed);
+           emma__purge_dense_slices(heap) + WORTH_SLICES < ATOMIC_LOAD(&heap->purge.crest_slices, relaxed);
 }
 
 void emma__janitor_start(emma_heap *heap) {

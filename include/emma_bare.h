@@ -10,13 +10,14 @@
  *
  * Common rules, unless a function says otherwise:
  *   Sizes and offsets are in bytes. Alignments are powers of two. Memory is handed out uninitialised.
- *   Returns: allocate gives NULL iff the request cannot be served; the state is then unchanged.
- *   Errors: deallocate(NULL) does nothing and is EMMA_BARE_OK. After any error nothing has changed.
- *   Requires: structures passed in were initialised. All zero, released, or refused by a constructor is initialised,
- * too: it is empty, which means that nothing can be allocated from it. Owns: memory handed to init stays the caller's;
- * what init_in took from a backing goes back by release. Threads: one owner at a time. Wrap every call on one structure
- * in the same lock to share it; valid() and figures() count as calls. Different structures are independent. Cost: in
- * steps, a step being one word of metadata read or written, or a bounded piece of arithmetic. */
+ *   Returns: allocate gives NULL iff the request cannot be served; nothing has then changed.
+ *   Errors: after an error nothing has changed. deallocate(NULL) does nothing and is EMMA_BARE_OK.
+ *   Requires: structures were initialised. One that is all zero, released, or refused by its constructor counts as
+ *     that, too: it is empty, which means that nothing can be allocated from it.
+ *   Owns: memory handed to init stays the caller's; what init_in took from a backing, release gives back.
+ *   Threads: one owner at a time. To share a structure, hold the same lock around every call on it, valid and figures
+ *     included. Different structures are independent.
+ *   Cost: "no loop" is straight-line code; a step is one word of metadata read or changed. */
 #ifndef EMMA_BARE_H
 #define EMMA_BARE_H
 
@@ -106,9 +107,10 @@ void emma_bump_reset(emma_bump *bump);
 emma_bump_position emma_bump_mark(const emma_bump *bump);
 
 /* Free what was allocated since the mark, in one go. Blocks older than the mark stay; those of them that were
- * deallocated since may go on counting as outstanding until the next reset. The mark may be used again. Errors:
- * NOT_LIVE iff everything was freed since the mark, by reset or with the last block, or the mark lies in what is free
- * now. Requires: a mark of this bump, not rewound past. Cost: 8 steps. */
+ * deallocated since may go on counting as outstanding until the next reset. The mark may be used again.
+ * Errors: NOT_LIVE iff the mark lies in what is free now, or everything was freed since, by reset or with the last
+ * block; but a mark of an empty bump is always good. Requires: a mark of this bump, not rewound past.
+ * Cost: O(1), no loop. */
 emma_bare_error emma_bump_rewind(emma_bump *bump, const emma_bump_position *mark);
 
 /* Cut off the part that is not handed out: it becomes *lower, over the caller's memory; bump keeps its live blocks,
@@ -136,8 +138,8 @@ typedef struct emma_slab {
 } emma_slab;
 
 /* The region for blocks of block_bytes, rounded up to the alignment of a pointer: blocks times the rounded size,
- * aligned to its lowest set bit (96 is aligned to 32). Zero blocks make a layout of size 0. Errors: INVALID_CONFIG iff
- * block_bytes is smaller than a pointer or the total exceeds PTRDIFF_MAX. */
+ * aligned to its lowest set bit (96 is aligned to 32). Zero blocks make a layout of size 0.
+ * Errors: INVALID_CONFIG iff block_bytes is smaller than a pointer or the total exceeds PTRDIFF_MAX. */
 emma_bare_error emma_slab_region_layout(size_t block_bytes, size_t blocks, emma_layout *layout);
 
 /* The marks: one bit per block, in whole words; size 0 where checks are compiled out (EMMA_BARE_CHECKS=0). */
@@ -164,9 +166,9 @@ void *emma_slab_allocate(emma_slab *slab, size_t size_bytes, size_t align_bytes)
 /* Returns: a whole block. NULL iff all are live. Cost: O(1), no loop. */
 void *emma_slab_allocate_block(emma_slab *slab);
 
-/* Errors: FOREIGN iff block is not the address of a block that was ever handed out; NOT_LIVE iff it is free (needs
- * marks). Without marks only a slab with nothing outstanding knows it; where checks are compiled out, FOREIGN is not
- * detected. Cost: O(1), no loop, one division. */
+/* Errors: FOREIGN iff block is not the address of a block that was ever handed out; NOT_LIVE iff it is free: without
+ * marks this is known only when nothing is outstanding. Where checks are compiled out, only that is detected.
+ * Cost: O(1), no loop, one division. */
 emma_bare_error emma_slab_deallocate(emma_slab *slab, void *block);
 
 size_t emma_slab_block_size(const emma_slab *slab);  /* rounded */
@@ -229,8 +231,7 @@ typedef struct emma_buddy {
 } emma_buddy;
 
 /* *min_bytes = the smallest block. Errors: INVALID_CONFIG iff levels is 0 or not less than the bits of a pointer,
- * block_bytes is no power of two, the smallest block is less than two pointers, or the library is folded for another.
- */
+ * block_bytes is no power of two, the smallest block is less than two pointers, or the library is folded for others. */
 emma_bare_error emma_buddy_min_block(size_t block_bytes, unsigned levels, size_t *min_bytes);
 
 /* The layout of the region: blocks * block_bytes, aligned to block_bytes. The layout of the metadata: docs/BARE.md has
@@ -244,8 +245,8 @@ emma_bare_error emma_buddy_metadata_layout(const emma_buddy_config *config, emma
  * space, or they overlap. The structure is then empty. */
 emma_bare_error emma_buddy_init(emma_buddy *buddy, const emma_buddy_config *config, emma_buddy_memory memory);
 
-/* The same with nothing free: every allocation fails until add_region. The metadata may lie in the region, in a part that
- * is never added. */
+/* The same with nothing free: every allocation fails until add_region. The metadata may lie in the region, in a
+ * part that is never added. */
 emma_bare_error emma_buddy_init_empty(emma_buddy *buddy, const emma_buddy_config *config, emma_buddy_memory memory);
 
 /* The same over memory from backing, all of the region free except the gaps: widened to whole smallest blocks, merged
@@ -256,14 +257,14 @@ emma_bare_error emma_buddy_init_in(emma_buddy *buddy, const emma_buddy_config *c
                                    emma_buddy_gaps gaps, emma_layout *refused);
 
 /* Free all of the region except the gaps, as init_in does, into a buddy that init_empty made.
- * Errors: INVALID_CONFIG as init_in; INVALID_LOCATION iff some of it was added before or holds the metadata. Cost: as
- * add_region. */
+ * Errors: INVALID_CONFIG as init_in; INVALID_LOCATION iff some of it was added before or holds the metadata.
+ * Cost: as add_region. */
 emma_bare_error emma_buddy_add_all_but(emma_buddy *buddy, emma_buddy_gaps gaps);
 
 /* Make size_bytes at begin free; they join what is free beside them.
  * Errors: INVALID_LOCATION iff the range is not inside the region, its ends are not multiples of the smallest block
- * from its start, or some of it was added before or holds the metadata. Cost: O(blocks + levels), and the bits of the range are read
- * once. */
+ * from its start, or some of it was added before or holds the metadata.
+ * Cost: O(blocks + levels), and the bits of the range are read once. */
 emma_bare_error emma_buddy_add_region(emma_buddy *buddy, void *begin, size_t size_bytes);
 
 /* Give the memory back to its backing, if it has one; the structure becomes empty. */
@@ -281,7 +282,8 @@ void emma_buddy_into_raw_parts(emma_buddy *buddy, emma_buddy_parts *parts);
 void *emma_buddy_allocate(emma_buddy *buddy, size_t size_bytes, size_t align_bytes);
 
 /* Errors: FOREIGN iff block is not in the region or not where a block can begin; NOT_LIVE iff no live block begins
- * there. Cost: at most depth * levels + 2 * levels + 3 steps. */
+ * there.
+ * Cost: at most depth * levels + 2 * levels + 3 steps. */
 emma_bare_error emma_buddy_deallocate(emma_buddy *buddy, void *block);
 
 /* Returns: the size of a live block; 0 iff deallocate would refuse it. Cost: levels + 1 steps. */
@@ -296,8 +298,7 @@ emma_backing emma_buddy_backing(emma_buddy *buddy);
 
 /* ---- fit: any size, resize, several pools ---- */
 
-/* Lists of free blocks: rows of EMMA_FIT_COLUMNS lists. Row 0 counts in granules, each further row halves of its
- * octave's steps: a list holds sizes within 1/16 of each other. */
+/* Free blocks are kept in rows of lists by size: the sizes in one list differ by less than 1/16. */
 enum {
     EMMA_FIT_COLUMNS = 16,
     EMMA_FIT_ROWS = sizeof(void *) == 8 ? 32 : 24,
@@ -349,9 +350,10 @@ emma_bare_error emma_fit_remove_pool(emma_fit *fit, emma_fit_pool *pool);
  * the size itself will do. Cost: O(1), no loop. */
 void *emma_fit_allocate(emma_fit *fit, size_t size_bytes, size_t align_bytes);
 
-/* Errors: FOREIGN iff memory is misaligned or outside the span of all pools; NOT_LIVE iff its header says free or contradicts its
- * neighbours: a double free, or memory that was overwritten (a block freed twice, after its memory was handed out anew,
- * cannot be told). Checks can be compiled out. Cost: O(1), no loop. */
+/* Errors: FOREIGN iff memory is misaligned or outside the span from the lowest pool to the highest; NOT_LIVE iff its
+ * header says free or contradicts its neighbours: a double free, or memory that was overwritten. A block freed again
+ * after its memory was handed out anew cannot be told. Checks can be compiled out.
+ * Requires: what lies between the pools is readable, if memory points there. Cost: O(1), no loop. */
 emma_bare_error emma_fit_deallocate(emma_fit *fit, void *memory);
 
 /* Change the size: in place when it shrinks or the block behind is free and large enough, and the address has the

@@ -1,5 +1,5 @@
-/* kernel.c: the memory of a small kernel: it boots on the riscv64 virt board, finds out what memory is free, and manages
- * it with the bare allocators, each on the one below:
+/* kernel.c: the memory of a small kernel: it boots on the riscv64 virt board, finds out what memory is free, and
+ * manages it with the bare allocators, each on the one below:
  *
  *     fit     buffers of any size          on a pool of pages
  *     slab    tasks, all of one size       on a page each time one is full

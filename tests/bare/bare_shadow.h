@@ -1,4 +1,5 @@
-/* bare_shadow.h: what a program that plays with an allocator knows by itself: which blocks are live, and what is in them.
+/* bare_shadow.h: what a program that plays with an allocator knows by itself: which blocks are live, and what
+ * is in them.
  *
  * Every block is filled with bytes of its own; a block that overlaps another, or that someone else wrote to, is found
  * out. The content can be left alone for allocators whose memory does not exist. */

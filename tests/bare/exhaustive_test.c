@@ -1,8 +1,8 @@
 /* exhaustive_test.c: every sequence of operations up to depth 8 on a tiny region, against a naive model.
  *
  * From each state every operation is tried; an operation that is refused must leave the state as it was, and is not
- * followed further, as the sequences through it are those without it. The models know nothing of lists, marks or splits:
- * they are tables of bytes or blocks that are searched from end to end. */
+ * followed further, as the sequences through it are those without it. The models know nothing of lists, marks or
+ * splits: they are tables of bytes or blocks that are searched from end to end. */
 #include "bare/buddy_map.h"
 #include "steps.h"
 #include "suites.h"

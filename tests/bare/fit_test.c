@@ -104,6 +104,14 @@ static void refuses_frees(void) {
     EXPECT(emma_fit_deallocate(&fit, c) == EMMA_BARE_OK && emma_fit_deallocate(&fit, c) == EMMA_BARE_NOT_LIVE);
     EXPECT(emma_fit_usable_size(&fit, c) == 0 && emma_fit_reallocate(&fit, c, 8, 1) == NULL);
     EXPECT(emma_fit_figures(&fit).outstanding == 0 && emma_fit_valid(&fit));
+    /* And after the two were joined and handed out as one, as long as the program has not written there. */
+    a = emma_fit_allocate(&fit, 40, 1);
+    b = emma_fit_allocate(&fit, 40, 1);
+    c = emma_fit_allocate(&fit, 40, 1);
+    EXPECT(emma_fit_deallocate(&fit, a) == EMMA_BARE_OK && emma_fit_deallocate(&fit, b) == EMMA_BARE_OK);
+    EXPECT(emma_fit_allocate(&fit, (size_t)(c - a) - WORD, 1) == a);
+    EXPECT(emma_fit_deallocate(&fit, b) == EMMA_BARE_NOT_LIVE && emma_fit_valid(&fit));
+    fit = fresh(1024);
     /* A header that was overwritten never leads outside the pool: any value is refused or survives. */
     a = emma_fit_allocate(&fit, 40, 1);
     emma_fit_allocate(&fit, 40, 1);
@@ -163,6 +171,21 @@ static void every_size_fits_its_list(void) {
     }
 }
 
+static void takes_the_least_that_will_do(void) {
+    static const size_t sizes[] = {900, 300, 2000, 420, 340};
+    emma_fit fit = fresh(8192);
+    void *blocks[5];
+    for (size_t i = 0; i < 5; i++) {
+        blocks[i] = emma_fit_allocate(&fit, sizes[i], 1);
+        emma_fit_allocate(&fit, 1, 1); /* keeps them apart */
+    }
+    for (size_t i = 0; i < 5; i++)
+        EXPECT(emma_fit_deallocate(&fit, blocks[i]) == EMMA_BARE_OK);
+    EXPECT(emma_fit_allocate(&fit, 330, 1) == blocks[4] && emma_fit_allocate(&fit, 400, 1) == blocks[3]);
+    EXPECT(emma_fit_allocate(&fit, 250, 1) == blocks[1] && emma_fit_allocate(&fit, 700, 1) == blocks[0]);
+    EXPECT(emma_fit_allocate(&fit, 1500, 1) == blocks[2] && emma_fit_valid(&fit));
+}
+
 static bool visit_counts(void *context, void *memory, size_t size_bytes, bool live) {
     size_t *sums = context;
     sums[live] += size_bytes + WORD;
@@ -209,6 +232,7 @@ static const emma_tap_case cases[] = {
     {"refuses what was not handed out, or twice", refuses_frees},
     {"resizes in place and by moving, with the content", resizes},
     {"a block is found again for its size", every_size_fits_its_list},
+    {"takes the least block that will do", takes_the_least_that_will_do},
     {"walks every block", walks},
     {"valid sees damage in every word of its own", valid_sees_damage},
 };

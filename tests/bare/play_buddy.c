@@ -1,4 +1,4 @@
-/* play_buddy.c: random play with buddies of several geometries, over regions with random gaps that fill up as it goes. */
+/* play_buddy.c: random play with buddies of several geometries, over regions with random gaps that fill up. */
 #include "bare/buddy_map.h"
 #include "bare_shadow.h"
 

@@ -1,5 +1,5 @@
-/* test_backing.c: the backing that the tests hand to constructors. It counts, fails on request, and checks that what comes
- * back is what went out, layout and all. */
+/* test_backing.c: the backing that the tests hand to constructors. It counts, fails on request, and checks that what
+ * comes back is what went out, layout and all. */
 #include "suites.h"
 
 enum { ARENA_BYTES = 1 << 15, BLOCKS_MAX = 8 };

@@ -1,7 +1,7 @@
 /* cost.c: the worst case of every operation, in instructions. Runs where the machine can count them (port.h).
  *
- * Each operation is driven into its longest path, and thousands of random operations look for a longer one. What is counted
- * includes the call. */
+ * Each operation is driven into its longest path, and thousands of random operations look for a longer one. What is
+ * counted includes the call. */
 #include "../bare_tap.h"
 #include "../port/port.h"
 #include "bare/bare_word.h"

@@ -1,4 +1,4 @@
-/* cost_bounds.h: what docs/BARE.md promises in instructions, the call included. One file in this folder for each machine. */
+/* cost_bounds.h: what docs/BARE.md promises in instructions, the call included. Each machine has a file here. */
 #ifndef EMMA_TEST_COST_BOUNDS_H
 #define EMMA_TEST_COST_BOUNDS_H
 

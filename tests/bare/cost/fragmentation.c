@@ -1,8 +1,8 @@
 /* fragmentation.c: how much memory fit and buddy need for a load, in parts of the load itself. Anybody can run it:
  * make bare-fragmentation. docs/BARE.md explains the figures.
  *
- * A load is a sequence of allocations and frees whose live bytes stay near a level once it is reached. For each load and
- * allocator the smallest region in which every request is served is found by bisection; what it has beyond the most
+ * A load is a sequence of allocations and frees whose live bytes stay near a level once it is reached. For each load
+ * and allocator the smallest region in which every request is served is found by bisection; what it has beyond the most
  * bytes that were ever live is its fragmentation, all rounding and metadata included. */
 #include "emma_bare.h"
 

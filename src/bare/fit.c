@@ -20,11 +20,10 @@ static void leave(emma_fit *fit, emma_fit_block *block, size_t size) {
     emma__fit_lists_insert(fit, block, size);
 }
 
-/* Make a block free and join it with its neighbours that are. The headers that are absorbed go on saying free. */
+/* Make a block free and join it with its neighbours that are. */
 static void put(emma_fit *fit, emma_fit_block *block) {
     size_t size = emma__fit_block_size(block);
     emma_fit_block *next = emma__fit_block_at(block, size);
-    block->header |= EMMA__FIT_BLOCK_FREE;
     if (emma__fit_block_has(next, EMMA__FIT_BLOCK_FREE)) {
         emma__fit_lists_remove(fit, next);
         size += emma__fit_block_size(next);

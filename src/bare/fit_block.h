@@ -10,7 +10,8 @@
  *
  *     pool:  | next pool | bytes | first block | block | ... | last: a header alone, size 0, live |
  *
- * A header that is absorbed by the free block before it keeps its flags: freeing it again is found out. */
+ * A header that is absorbed by the free block before it stays as it is, and so betrays a second free: it says free, or
+ * that the block before it is free and of a size that is no longer so. */
 #ifndef EMMA_BARE_FIT_BLOCK_H
 #define EMMA_BARE_FIT_BLOCK_H
 

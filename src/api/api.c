@@ -36,7 +36,7 @@ void *emma_calloc(size_t count, size_t size) {
     if (__builtin_mul_overflow(count, size, &bytes))
         return 0;
     if (bytes > EMMA_SMALL_MAX_BYTES)
-        return emma__heap_alloc_zeroed_large(&emma__default_heap, bytes);
+        return emma__heap_alloc_zeroed_large(&emma__default_heap, emma__thread_here(), bytes);
     return emma__fast_zeroed(bytes, emma__malloc_slow);
 }
 
@@ -46,7 +46,7 @@ void *emma_aligned_alloc(size_t alignment, size_t size) {
     if (alignment <= EMMA_BLOCK_ALIGN)
         return emma__fast_malloc(size, emma__malloc_slow);
     void *block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), take(), size, alignment);
-    emma__purge_tick(&emma__default_heap, emma__thread_here());
+    emma__tick();
     return block;
 }
 
@@ -69,6 +69,7 @@ int emma_owns(const void *address) {
 size_t emma_realloc_in_place(void *block, size_t min, size_t want) {
     if (!emma__heap_resize(&emma__default_heap, block, min, want))
         return 0;
+    emma__tick(); /* it may have shrunk */
     return emma_usable_size(block);
 }
 
@@ -103,8 +104,10 @@ void *emma_realloc(void *block, size_t size) {
     if (found.kind == EMMA_BLOCK_SMALL && suits(usable_bytes, size))
         return block;
     if (found.kind != EMMA_BLOCK_SMALL && size > EMMA_SMALL_MAX_BYTES) {
-        if (emma__heap_resize(&emma__default_heap, block, size, size))
+        if (emma__heap_resize(&emma__default_heap, block, size, size)) {
+            emma__tick(); /* it may have shrunk */
             return block;
+        }
         void *moved = emma__heap_move(&emma__default_heap, block, size);
         if (moved != 0)
             return moved;

@@ -12,9 +12,9 @@ emma_thread *emma__thread_here(void) {
     return EMMA_HAS_TLS ? &emma__this_thread : 0;
 }
 
-/* Not in handlers that interrupted an operation: they may have little stack. */
-static void tick(emma_thread *thread) {
-    if (!EMMA_HAS_TLS || EMMA_LIKELY(thread->cache != EMMA_CLOSED(EMMA_TAKEN)))
+void emma__tick(void) {
+    emma_thread *thread = emma__thread_here();
+    if (thread == 0 || EMMA_LIKELY(thread->cache != EMMA_CLOSED(EMMA_TAKEN)))
         emma__purge_tick(&emma__default_heap, thread);
 }
 
@@ -29,7 +29,7 @@ void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
         }
     }
     void *block = emma__heap_alloc(&emma__default_heap, thread, cache, size);
-    tick(thread);
+    emma__tick();
     return block;
 }
 
@@ -39,5 +39,5 @@ void emma__free_slow(void *block, emma_magazine_pair *cache) {
         cache = emma__thread_take(thread);
     size_t class = emma__span_class_fast(emma__heap_regions(&emma__default_heap), (uintptr_t)block);
     emma__heap_free(&emma__default_heap, thread, cache, block, class);
-    tick(thread);
+    emma__tick();
 }

@@ -14,6 +14,9 @@ EMMA_HIDDEN extern EMMA_THREAD_LOCAL emma_thread emma__this_thread; /* not used 
 /* The calling thread's own; NULL without thread-local storage. */
 emma_thread *emma__thread_here(void);
 
+/* Purge, if it is time; but not in handlers that interrupted an operation: they may have little stack. */
+void emma__tick(void);
+
 /* The slow paths. cache: the word that was taken; NULL: it was not taken. errno is not touched. */
 void *emma__malloc_slow(size_t size, emma_magazine_pair *cache);
 void emma__free_slow(void *block, emma_magazine_pair *cache);

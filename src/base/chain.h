@@ -71,7 +71,7 @@ static EMMA_ALWAYS_INLINE void emma__chain_unmark(void *block) {
 
 /* Put the number of blocks in place of the tag, and back. */
 static inline emma_chain emma__chain_pack(emma_chain chain, unsigned count) {
-    return (chain & ~(emma_chain)0xFF00) | (emma_chain)count << 8;
+    return (chain & ~(emma_chain)0xFF00) | (emma_chain)(uint8_t)count << 8;
 }
 
 static inline unsigned emma__chain_packed_count(emma_chain chain) {

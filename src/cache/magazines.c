@@ -56,15 +56,23 @@ static void forget(emma_magazines *magazines, emma_depot *depot, unsigned class,
 }
 
 static uint32_t budget_of(const emma_magazines *magazines) {
-    return (uint32_t)EMMA_CACHE_BUDGET_BYTES << magazines->budget_log2;
+    return EMMA_CACHE_BUDGET_BYTES + magazines->earned_bytes;
+}
+
+/* Double the budget, if all caches together have not earned too much. */
+static void earn(emma_magazines *magazines, emma_depot *depot) {
+    uint32_t more = budget_of(magazines);
+    magazines->too_little = 0;
+    if (ATOMIC_ADD(&depot->earned_bytes, more, relaxed) + more <= EMMA_CACHE_EARNED_BYTES)
+        magazines->earned_bytes += more;
+    else
+        ATOMIC_SUB(&depot->earned_bytes, more, relaxed);
 }
 
 /* Let other classes give up what they have, going round, until the cache as a whole holds no more than it may. */
 static void keep_to_budget(emma_magazines *magazines, emma_depot *depot, unsigned class) {
-    if (++magazines->too_little > EMMA_CACHE_BUDGET_PATIENCE && magazines->budget_log2 < EMMA_CACHE_BUDGET_DOUBLINGS) {
-        magazines->budget_log2++;
-        magazines->too_little = 0;
-    }
+    if (++magazines->too_little > EMMA_CACHE_BUDGET_PATIENCE)
+        earn(magazines, depot);
     uint32_t budget = budget_of(magazines);
     for (unsigned i = 0; i < EMMA_CLASS_COUNT && magazines->granted_bytes > budget; i++) {
         unsigned victim = magazines->hand = magazines->hand % EMMA_CLASS_LAST + 1;
@@ -107,10 +115,11 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
         return pop(pair);
     emma_chain spare = load(&pair->spare);
     if (!emma__chain_is_empty(spare)) {
+        unsigned spare_count = magazines->shape[class].spare_count;
         store(&pair->spare, 0);
-        store(&pair->loaded, spare);
         magazines->shape[class].loaded_capacity =
-            (uint8_t)(magazines->shape[class].spare_count + emma__chain_room(spare));
+            (uint8_t)(spare_count + emma__chain_room(spare)); /* before the chain */
+        store(&pair->loaded, spare);
         magazines->shape[class].spare_count = 0;
         return pop(pair);
     }
@@ -161,6 +170,13 @@ void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
         give_up(magazines, depot, class, keep_depot);
+}
+
+void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
+    emma__magazines_flush(magazines, depot, keep_depot);
+    ATOMIC_SUB(&depot->earned_bytes, magazines->earned_bytes, relaxed);
+    __builtin_memset(magazines->shape, 0, sizeof magazines->shape);
+    magazines->earned_bytes = magazines->too_little = magazines->granted_bytes = magazines->hand = 0;
 }
 
 size_t emma__magazines_count(const emma_magazines *magazines, unsigned class) {

@@ -12,8 +12,8 @@
  *
  * Capacities grow by use: a class starts with a few blocks and doubles each time the depot is reached, up to 64 blocks or
  * 16 KiB; when the cache as a whole may hold more than its budget, another class gives up what it has. The budget is
- * earned: it doubles after it was too little for a while, so a thread that works much has a large cache and one that
- * works a little and sleeps has not.
+ * earned: it doubles after it was too little for a while, out of what all caches of the heap may earn together, so a thread
+ * that works much has a large cache, one that works a little and sleeps has not, and many do not keep much.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
@@ -28,8 +28,8 @@ enum {
     EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
-    EMMA_CACHE_BUDGET_DOUBLINGS = 7,
-    EMMA_CACHE_BUDGET_PATIENCE = 512, /* so often it must have been too little before it doubles */
+    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what all caches of a heap may earn together beyond that */
+    EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
 };
 
 typedef struct emma_magazine_pair {
@@ -46,7 +46,7 @@ typedef struct emma_magazines {
         uint8_t spare_count;
         uint8_t unused;
     } shape[EMMA_CLASS_COUNT];
-    uint32_t budget_log2;   /* doublings of the budget */
+    uint32_t earned_bytes;  /* of budget */
     uint32_t too_little;    /* how often the budget was too little since the last one */
     uint32_t granted_bytes; /* sum of 2 * capacity * size */
     uint32_t hand;          /* the class that shrinks next */
@@ -61,6 +61,10 @@ void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned
 
 /* Send everything away: full magazines to the depot, the rest home. keep_depot false: all of it home. */
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
+
+/* The owner is gone: send everything away, give back what was earned, and begin anew. keep_depot false where the owner may
+ * have stopped in the middle of an operation: the counts, which the depot needs, may then be wrong; the chains are not. */
+void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
 
 /* How many blocks of a class are in it; exact when its owner is idle. */
 size_t emma__magazines_count(const emma_magazines *magazines, unsigned class);

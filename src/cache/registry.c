@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "plat/plat.h"
 
-enum { JUDGED_AT_ONCE = 4 };
+enum { JUDGED_AT_ONCE = 2 };
 
 static uint64_t owner_word(uint32_t generation, uint32_t thread_id) {
     return (uint64_t)generation << 32 | thread_id;
@@ -66,28 +66,31 @@ static emma_record *take_unowned(emma_registry *registry, uint64_t me) {
     return 0;
 }
 
-/* Look at a few owners, going round from call to call. Returns: the record of one who is gone, or 0. */
-static emma_record *take_abandoned(emma_registry *registry, uint64_t me) {
+/* Look at an owner. Returns: the record, if its owner is gone and nobody else is faster to take it, or 0. */
+static emma_record *judge(emma_registry *registry, emma_record_block *block, unsigned i, uint64_t owner, uint64_t me) {
     uint32_t process_id = ATOMIC_LOAD(&registry->process_id, relaxed);
-    uint32_t from = ATOMIC_ADD(&registry->judged, JUDGED_AT_ONCE, relaxed);
-    uint32_t index = 0;
-    uint32_t total = 0;
-    emma_record_block *first = ATOMIC_LOAD(&registry->first, acquire);
-    for (emma_record_block *block = first; block != 0; block = ATOMIC_LOAD(&block->next, acquire))
-        total += EMMA_RECORDS_PER_BLOCK;
-    if (total == 0)
+    if (owner >> 32 != me >> 32 || emma__plat_thread_exists(process_id, (uint32_t)owner))
         return 0;
-    from %= total;
-    for (emma_record_block *block = first; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
-        for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++, index++) {
-            if (index < from || index >= from + JUDGED_AT_ONCE)
-                continue;
-            uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
-            if (owner >> 32 != me >> 32 || emma__plat_thread_exists(process_id, (uint32_t)owner))
-                continue;
-            emma_record *record = claim(block, i, owner, me);
-            if (record != 0)
-                return record;
+    return claim(block, i, owner, me);
+}
+
+/* Judge a few owners, going round from call to call. Returns: the record of one who is gone, or 0. */
+static emma_record *take_abandoned(emma_registry *registry, uint64_t me) {
+    uint32_t from = ATOMIC_LOAD(&registry->judged, relaxed);
+    uint32_t judged = 0;
+    for (unsigned round = 0; round < 2; round++) { /* from there on, then from the beginning */
+        uint32_t index = 0;
+        emma_record_block *block = ATOMIC_LOAD(&registry->first, acquire);
+        for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
+            for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++, index++) {
+                uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
+                if (owner == 0 || (index < from) != (round == 1))
+                    continue;
+                ATOMIC_STORE(&registry->judged, index + 1, relaxed);
+                emma_record *record = judge(registry, block, i, owner, me);
+                if (record != 0 || ++judged == JUDGED_AT_ONCE)
+                    return record;
+            }
         }
     }
     return 0;
@@ -112,9 +115,9 @@ emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, u
         return 0;
     uint64_t me = owner_word(generation, thread_id);
     ATOMIC_ADD(&registry->threads, 1, relaxed);
-    emma_record *record = take_unowned(registry, me);
+    emma_record *record = take_abandoned(registry, me);
     if (record == 0)
-        record = take_abandoned(registry, me);
+        record = take_unowned(registry, me);
     return record != 0 ? record : take_new(registry, me);
 }
 
@@ -140,7 +143,7 @@ void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t o
             emma_record *record = claim(block, i, owner, me);
             if (record == 0 || (uint32_t)owner == old_thread_id)
                 continue;
-            emma__magazines_flush(&record->magazines, depot, true);
+            emma__magazines_end(&record->magazines, depot, false);
             ATOMIC_STORE(&block->owner[i], 0, release);
         }
     }

@@ -2,8 +2,8 @@
  *
  * A record is a cache with an owner word { generation:32 | thread id:32 }; 0: nobody's. Records are made in blocks that
  * are never unmapped, so that a record may be looked at at any time. A thread takes one at its first slow path and gives
- * it back, empty, when it ends. Threads that end without a word are found out: who needs a record judges a few owners
- * (tgkill with signal 0), and takes over, contents included, where the thread is gone. A thread id in use again only
+ * it back, empty, when it ends. Threads that end without a word are found out: who needs a record first judges two
+ * owners (tgkill with signal 0), and takes over where the thread is gone; what it left goes home. A thread id in use again only
  * delays that; it never costs a live thread its record.
  *
  * fork: one page of the registry is wiped in children (MADV_WIPEONFORK). Who finds it wiped, in a slow path, begins a new

@@ -18,6 +18,8 @@ static emma_stripe *make_stripe(emma_shared *shared) {
 /* Put a fresh stripe in the place of this one (0: of none). The loser of a race keeps nothing: its stripe is unmapped. */
 static void replace(emma_shared *shared, unsigned i, emma_stripe *old) {
     emma_stripe *fresh = make_stripe(shared);
+    if (fresh != 0)
+        fresh->at = i;
     if (fresh == 0 || ATOMIC_CAS(&shared->entry[i], &old, fresh, acq_rel)) /* pairs with the acquire in claim */
         return;
     emma__plat_unmap((uintptr_t)fresh, emma__bits_align_up(sizeof *fresh, emma__plat_page_bytes()));
@@ -29,7 +31,12 @@ static bool try_claim(emma_stripe *stripe) {
     return ATOMIC_EXCHANGE(&stripe->claimed, 1, acquire) == 0;
 }
 
-static void unclaim(emma_stripe *stripe) {
+/* Be done with a stripe. If it was replaced meanwhile, nobody comes to it any more: send home what it holds (law 4). */
+static void unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe) {
+    ATOMIC_STORE(&stripe->claimed, 0, release);
+    if (EMMA_LIKELY(ATOMIC_LOAD(&shared->entry[stripe->at], relaxed) == stripe) || !try_claim(stripe))
+        return;
+    emma__magazines_flush(&stripe->magazines, depot, false);
     ATOMIC_STORE(&stripe->claimed, 0, release);
 }
 
@@ -50,7 +57,7 @@ static emma_stripe *claim(emma_shared *shared) {
             ATOMIC_STORE(&stripe->misses, 0, relaxed);
             return stripe;
         }
-        if (ATOMIC_ADD(&stripe->misses, 1, relaxed) == EMMA_STRIPE_PATIENCE)
+        if (ATOMIC_ADD(&stripe->misses, 1, relaxed) % EMMA_STRIPE_PATIENCE == EMMA_STRIPE_PATIENCE - 1)
             replace(shared, at, stripe);
     }
     return 0;
@@ -75,7 +82,7 @@ void *emma__shared_alloc(emma_shared *shared, emma_depot *depot, unsigned class)
     if (stripe == 0)
         return alloc_past(depot, class);
     void *block = emma__magazines_alloc(&stripe->magazines, depot, class);
-    unclaim(stripe);
+    unclaim(shared, depot, stripe);
     return block;
 }
 
@@ -86,7 +93,7 @@ void emma__shared_free(emma_shared *shared, emma_depot *depot, unsigned class, v
         return;
     }
     emma__magazines_free(&stripe->magazines, depot, class, block);
-    unclaim(stripe);
+    unclaim(shared, depot, stripe);
 }
 
 void emma__shared_flush(emma_shared *shared, emma_depot *depot) {
@@ -95,7 +102,7 @@ void emma__shared_flush(emma_shared *shared, emma_depot *depot) {
         if (stripe == 0 || !try_claim(stripe))
             continue;
         emma__magazines_flush(&stripe->magazines, depot, false);
-        unclaim(stripe);
+        unclaim(shared, depot, stripe);
     }
 }
 

@@ -20,6 +20,7 @@ enum { EMMA_STRIPES = 4, EMMA_STRIPE_PATIENCE = 4096, EMMA_STRIPE_LIVES = 64 };
 typedef struct emma_stripe {
     _Atomic(uint32_t) claimed;
     _Atomic(uint32_t) misses; /* failed tries in a row */
+    uint32_t at;              /* its place in the table */
     emma_magazines magazines;
 } emma_stripe;
 

@@ -9,17 +9,18 @@ EMMA_STATIC_ASSERT(offsetof(emma_magazines, of) == 0 && offsetof(emma_record, ma
                    "the cache word is the address of a record");
 
 /* Take a record. The word is TAKEN meanwhile, so handlers do not interfere. */
-static emma_magazines *start(emma_thread *thread, emma_registry *registry, uint32_t generation) {
+static emma_magazines *start(emma_thread *thread, emma_registry *registry, emma_depot *depot, uint32_t generation) {
     if (thread->records >= EMMA_THREAD_RECORDS)
         return 0;
     uint32_t id = emma__plat_thread_id();
     emma_record *record = emma__registry_take(registry, generation, id);
     if (record == 0)
         return 0;
+    if (record->magazines.granted_bytes != 0) /* of a thread that is gone without a word */
+        emma__magazines_end(&record->magazines, depot, false);
     thread->records++;
     thread->generation = generation;
     thread->id = id;
-    record->magazines.budget_log2 = 0; /* a new owner begins modestly */
     return &record->magazines;
 }
 
@@ -43,7 +44,7 @@ emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry,
     if (*cache != EMMA_CLOSED(EMMA_UNSTARTED) && !lost)
         return 0;
     uint32_t generation = emma__registry_generation(registry);
-    emma_magazines *magazines = generation != 0 ? start(thread, registry, generation) : 0;
+    emma_magazines *magazines = generation != 0 ? start(thread, registry, depot, generation) : 0;
     if (lost)
         thread->nested = 0;
     if (magazines != 0)
@@ -57,6 +58,6 @@ void emma__thread_end(emma_thread *thread, emma_registry *registry, emma_depot *
     if (emma__thread_is_closed(cache))
         return;
     emma_record *record = (emma_record *)(void *)cache;
-    emma__magazines_flush(&record->magazines, depot, true);
+    emma__magazines_end(&record->magazines, depot, true);
     emma__registry_give(registry, record);
 }

@@ -56,6 +56,8 @@ static const char *parse_number(const char *text, bool units, size_t *value) {
     if (at == text || (shift != 0 && (!units || number > SIZE_MAX >> shift)))
         return 0;
     *value = number << shift;
+    if (!units && number > UINT32_MAX)
+        *value = UINT32_MAX;
     at += shift != 0;
     return ends(*at) ? at : 0;
 }

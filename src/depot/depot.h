@@ -23,6 +23,7 @@ enum { EMMA_DEPOT_SLOTS = 31, EMMA_DEPOT_BYTES = 256 * 1024 };
 
 typedef struct emma_depot {
     emma_spans spans;
+    _Atomic(uint32_t) earned_bytes; /* what all caches have earned (cache/magazines.h) */
     struct {
         _Alignas(64) _Atomic(uint32_t) filled;
         _Atomic(uint32_t) closed;                   /* slots that are not used at present */

@@ -41,13 +41,14 @@ static uintptr_t alloc_large_once(emma_heap *heap, size_t size_bytes, size_t ali
     return huge != 0 ? huge->block : 0;
 }
 
-static uintptr_t alloc_large(emma_heap *heap, size_t size_bytes, size_t align_bytes, bool *is_zero) {
+static uintptr_t alloc_large(emma_heap *heap, emma_thread *thread, size_t size_bytes, size_t align_bytes,
+                             bool *is_zero) {
     if (size_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES || align_bytes > PTRDIFF_MAX / 2 - size_bytes / 2)
         return 0;
     uintptr_t address = alloc_large_once(heap, size_bytes, align_bytes, is_zero);
     if (EMMA_LIKELY(address != 0) || size_bytes > (size_t)1 << (EMMA_ADDRESS_LOG2 - 1))
         return address;
-    emma__heap_collect(heap, 0);
+    emma__heap_collect(heap, thread); /* what caches hold may keep whole spans */
     return alloc_large_once(heap, size_bytes, align_bytes, is_zero);
 }
 
@@ -56,7 +57,7 @@ void *emma__heap_alloc(emma_heap *heap, emma_thread *thread, emma_magazine_pair 
         return alloc_small(heap, thread, cache, emma__class_of(size_bytes != 0 ? size_bytes : 1));
     give(thread, cache);
     bool is_zero;
-    return (void *)alloc_large(heap, size_bytes, 1, &is_zero); // NOLINT(performance-no-int-to-ptr)
+    return (void *)alloc_large(heap, thread, size_bytes, 1, &is_zero); // NOLINT(performance-no-int-to-ptr)
 }
 
 void *emma__heap_alloc_aligned(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, size_t size_bytes,
@@ -68,12 +69,12 @@ void *emma__heap_alloc_aligned(emma_heap *heap, emma_thread *thread, emma_magazi
         return alloc_small(heap, thread, cache, class);
     give(thread, cache);
     bool is_zero;
-    return (void *)alloc_large(heap, size_bytes, align_bytes, &is_zero); // NOLINT(performance-no-int-to-ptr)
+    return (void *)alloc_large(heap, thread, size_bytes, align_bytes, &is_zero); // NOLINT(performance-no-int-to-ptr)
 }
 
-void *emma__heap_alloc_zeroed_large(emma_heap *heap, size_t size_bytes) {
+void *emma__heap_alloc_zeroed_large(emma_heap *heap, emma_thread *thread, size_t size_bytes) {
     bool is_zero;
-    uintptr_t address = alloc_large(heap, size_bytes, 1, &is_zero);
+    uintptr_t address = alloc_large(heap, thread, size_bytes, 1, &is_zero);
     if (address == 0 || is_zero)
         return (void *)address; // NOLINT(performance-no-int-to-ptr)
     const emma_tract *tract = emma__tract_of(address);

@@ -17,13 +17,15 @@
 /* What the purge layer remembers of a heap; see purge.h. */
 typedef struct emma_purge_state {
     _Atomic(size_t) ticked_slices;    /* slices freed, ever, at the last tick */
-    _Atomic(size_t) crest_slices;     /* most slices used since the last compaction */
+    _Atomic(size_t) ticked_bytes;     /* bytes that came home, ever, then */
+    _Atomic(size_t) crest_bytes;      /* most bytes out of spans since the last compaction */
+    _Atomic(size_t) recarved_seen;    /* lines carved again, ever, at the last tick */
     _Atomic(size_t) clean_seen;       /* clean slices claimed, ever, at the last tick */
     _Atomic(size_t) purged_slices;    /* lately, and not claimed again */
     _Atomic(size_t) regretted_slices; /* purged and claimed again, since last judged */
     _Atomic(size_t) freed_seen;       /* slices freed, ever, when last judged */
     _Atomic(uint32_t) patience;       /* grows as purges are regretted */
-    _Atomic(uint32_t) compacting;     /* claimed by a try */
+    _Atomic(uint32_t) compacting;     /* claimed by a try: the generation (registry.h) of the process that claimed it */
     _Atomic(size_t) janitor;          /* when it may be started: 0 off, 1 threads, 2 on (ctl/options.h) */
     _Atomic(size_t) dirty_bytes;      /* the part of the bound that does not depend on what is used */
     _Atomic(size_t) dirty_seconds;
@@ -32,7 +34,7 @@ typedef struct emma_purge_state {
 
 /* The default settings; the rest of a heap begins as zero. */
 #define EMMA_PURGE_INITIAL                                                                                             \
-    { .dirty_bytes = EMMA_TORTURE ? 65536 : 12 << 20, .dirty_seconds = 10 }
+    { .dirty_bytes = EMMA_TORTURE ? 65536 : 4 << 20, .dirty_seconds = 10 }
 
 #define EMMA_HEAP_INITIAL(directory)                                                                                   \
     { .depot.spans.regions = EMMA_REGIONS_INITIAL(directory), .purge = EMMA_PURGE_INITIAL }
@@ -74,7 +76,7 @@ void *emma__heap_alloc_aligned(emma_heap *heap, emma_thread *thread, emma_magazi
 
 /* The same, holding zeroes; fresh pages are not touched. Above EMMA_SMALL_MAX_BYTES only; smaller ones are alloc and
  * memset. */
-void *emma__heap_alloc_zeroed_large(emma_heap *heap, size_t size_bytes);
+void *emma__heap_alloc_zeroed_large(emma_heap *heap, emma_thread *thread, size_t size_bytes);
 
 /* Take back a block, or nothing (NULL). class: what emma__span_class_fast said. Ends the process with a message if block
  * is not the start of a block, or is free already and that can be seen. */

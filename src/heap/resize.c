@@ -15,8 +15,9 @@ static bool resize_large(emma_heap *heap, uintptr_t address, size_t min_bytes, s
 }
 
 bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, size_t want_bytes) {
-    if (want_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
+    if (min_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
         return false;
+    want_bytes = want_bytes < PTRDIFF_MAX - EMMA_TRACT_BYTES ? want_bytes : PTRDIFF_MAX - EMMA_TRACT_BYTES;
     emma_block found = emma__heap_find(heap, block);
     uintptr_t address = (uintptr_t)block;
     switch (found.kind) {

@@ -37,14 +37,15 @@ bool emma__plat_purge(uintptr_t address, size_t size_bytes);
 bool emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes);
 
 /* Move the mapping [from, from + old) to [to, to + new), a mapping of the caller's that is replaced. Nothing is mapped at the
- * old place then. Returns: false iff refused; nothing moved. */
+ * old place then. Returns: false iff refused: nothing moved, but the target may be unmapped. */
 bool emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes);
 
 /* Change the size of the last part of a mapping without moving it. Returns: false iff what follows is occupied or memory is refused. */
 bool emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes);
 
 /* Move the pages of [from, from + size) to [to, to + size), a mapping of the caller's that is replaced. Afterwards the
- * old range is still mapped and reads as zero (MREMAP_DONTUNMAP, Linux 5.7). Returns: false iff refused; nothing moved. */
+ * old range is still mapped and reads as zero (MREMAP_DONTUNMAP, Linux 5.7). Returns: false iff refused: nothing
+ * moved, but the target may be unmapped. */
 bool emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes);
 
 /* A number that differs between processes and calls as far as the system randomises addresses. No system call. */

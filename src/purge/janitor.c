@@ -19,7 +19,7 @@ enum {
     LOOK_MILLISECONDS = 1000,
     OLD_SECONDS = 2,
     IDLE_LOOKS_MAX = 4,
-    WORTH_SLICES = (4 << 20) / EMMA_SLICE_BYTES, /* so much must have been freed to make a thread for it */
+    WORTH_BYTES = 4 << 20, /* so much must have been freed to make a thread for it */
 };
 
 static void janitor(void *argument) {
@@ -58,8 +58,9 @@ static bool may_start(emma_heap *heap) {
     if (when == JANITOR_THREADS && ATOMIC_LOAD(&heap->registry.threads, relaxed) < 2)
         return false;
     emma_regions *regions = emma__heap_regions(heap);
-    return ATOMIC_LOAD(&regions->dirty_slices, relaxed) >= WORTH_SLICES ||
-           emma__purge_dense_slices(heap) + WORTH_SLICES < ATOMIC_LOAD(&heap->purge.crest_slices, relaxed);
+    return ATOMIC_LOAD(&regions->dirty_slices, relaxed) >= WORTH_BYTES / EMMA_SLICE_BYTES ||
+           ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed) + WORTH_BYTES <
+               ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed);
 }
 
 void emma__janitor_start(emma_heap *heap) {

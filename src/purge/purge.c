@@ -3,13 +3,19 @@
 
 #include "span/span_word.h"
 
+/* Seconds since a chunk became dirty; 0 where that was after now. */
+static uint32_t age_of(const emma_tract *tract, unsigned chunk, uint32_t now) {
+    uint32_t since = ATOMIC_LOAD(&tract->dirty_since[chunk], relaxed);
+    return now > since ? now - since : 0;
+}
+
 /* Purge the old enough chunks of a tract, from the highest. Returns: slices purged. */
 static size_t purge_tract(emma_regions *regions, emma_tract *tract, size_t slices, uint32_t seconds) {
     uint32_t now = ATOMIC_LOAD(&regions->now_seconds, relaxed);
     size_t purged = 0;
     for (unsigned chunk = EMMA_TRACT_CHUNKS; chunk-- > 0 && purged < slices;) {
         uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
-        if ((word & word >> 32 & UINT32_MAX) == 0 || now - ATOMIC_LOAD(&tract->dirty_since[chunk], relaxed) < seconds)
+        if ((word & word >> 32 & UINT32_MAX) == 0 || age_of(tract, chunk, now) < seconds)
             continue;
         purged += emma__regions_purge_chunk(regions, tract, chunk);
     }
@@ -46,8 +52,12 @@ static size_t compact_tract(emma_heap *heap, emma_tract *tract) {
 }
 
 size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {
-    /* A try: who stops in here for ever leaves the heap without compaction, and that is all. */
-    if (ATOMIC_EXCHANGE(&heap->purge.compacting, 1, acquire) != 0) /* pairs with the store below */
+    /* A try: who stops in here for ever leaves the heap without compaction, and that is all; a child of fork, in which
+     * that thread does not exist, has another generation. Two at once would do no harm. */
+    uint32_t generation = emma__registry_generation(&heap->registry);
+    uint32_t holder = ATOMIC_LOAD(&heap->purge.compacting, relaxed);
+    if (generation == 0 || holder == generation ||
+        !ATOMIC_CAS(&heap->purge.compacting, &holder, generation, acquire)) /* pairs with the store below */
         return 0;
     emma__heap_collect(heap, thread);
     emma_regions *regions = emma__heap_regions(heap);
@@ -56,7 +66,7 @@ size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {
          tract = emma__regions_next_tract(regions, tract))
         purged += compact_tract(heap, tract);
     ATOMIC_ADD(&heap->purge.purged_slices, purged >> EMMA_SLICE_LOG2, relaxed);
-    ATOMIC_STORE(&heap->purge.crest_slices, emma__purge_dense_slices(heap), relaxed);
+    ATOMIC_STORE(&heap->purge.crest_bytes, ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed), relaxed);
     ATOMIC_STORE(&heap->purge.compacting, 0, release);
     return purged;
 }

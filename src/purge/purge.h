@@ -2,15 +2,16 @@
  *
  *     what                                when                                                     by whom
  *     -----------------------------------+--------------------------------------------------------+---------------
- *     free dirty slices above a bound     at a tick: 1 MiB has been freed since the last one        who freed it
+ *     free dirty slices above a bound     at a tick: 1 MiB was given back to the heap since the     who freed it
+ *                                         last one, or 4 MiB to spans
  *     free dirty slices of some seconds   at a tick, once a second                                 who freed it
- *     free pages of spans, the depot      at a tick, if what is used has fallen by half since then  who freed it
+ *     free pages of spans, the depot      at a tick, if half of what was out of spans then came home  who freed it
  *     all of these                        nothing happens for two seconds                          the janitor
  *     huge blocks                         at their free                                            who frees
  *
- * The bound is the option dirty_bytes + 1/16 of what is used. A program that claims again what was just purged pays for
+ * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
  * it with page faults: as long as that happens, the share doubles, up to four times what is used, and spans are left
- * alone; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest address, so
+ * alone for longer; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest address, so
  * it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were allocated, so
  * nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
  *
@@ -25,17 +26,20 @@ enum {
     EMMA_PATIENCE_MAX = 6,
     EMMA_REGRET_SHARE = 64,
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
-    EMMA_SHRINK_FLOOR_SLICES = (16 << 20) / EMMA_SLICE_BYTES,
+    EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 4 << 20, /* come home to spans */
+    EMMA_SHRINK_FLOOR_BYTES = 1 << 20,
     EMMA_SHRINK_SHARE = 2,
 };
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);
 
-/* After any slow path that may have freed slices: purge if it is time. Cost: two loads; when due, a system call for each
+/* After any slow path that may have freed something: purge if it is time. Cost: four loads; when due, a system call for each
  * chunk purged, for about as much as was freed since the last tick. */
 static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
     size_t freed = ATOMIC_LOAD(&heap->depot.spans.regions.freed_slices, relaxed);
-    if (EMMA_UNLIKELY(freed - ATOMIC_LOAD(&heap->purge.ticked_slices, relaxed) >= EMMA_TICK_SLICES))
+    size_t home = ATOMIC_LOAD(&heap->depot.spans.home_bytes, relaxed);
+    if (EMMA_UNLIKELY(freed - ATOMIC_LOAD(&heap->purge.ticked_slices, relaxed) >= EMMA_TICK_SLICES ||
+                      home - ATOMIC_LOAD(&heap->purge.ticked_bytes, relaxed) >= EMMA_TICK_BYTES))
         emma__purge_tick_due(heap, thread);
 }
 
@@ -49,13 +53,6 @@ size_t emma__purge_compact(emma_heap *heap, emma_thread *thread);
 
 /* Both, for everything. */
 size_t emma__purge_all(emma_heap *heap, emma_thread *thread);
-
-/* Slices used, but for spans of which next to nothing is out: by this the heap grows and shrinks. */
-static inline size_t emma__purge_dense_slices(emma_heap *heap) {
-    size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
-    size_t sparse = ATOMIC_LOAD(&heap->depot.spans.sparse_slices, relaxed);
-    return used > sparse ? used - sparse : 0;
-}
 
 /* The dirty bytes that the heap may keep at present (tick.c). */
 size_t emma__purge_bound(emma_heap *heap);

@@ -2,19 +2,26 @@
 #include "plat/plat.h"
 #include "purge/purge.h"
 
+enum { LINES_PER_SLICE = EMMA_SLICE_BYTES / EMMA_LINE_BYTES };
+
 size_t emma__purge_bound(emma_heap *heap) {
-    size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed) << EMMA_SLICE_LOG2;
-    return ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed) +
-           (used >> EMMA_DIRTY_SHARE_LOG2 << ATOMIC_LOAD(&heap->purge.patience, relaxed));
+    size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
+    size_t spans = ATOMIC_LOAD(&heap->depot.spans.slices, relaxed);
+    size_t large_bytes = (used > spans ? used - spans : 0) << EMMA_SLICE_LOG2;
+    size_t live_bytes = large_bytes + ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    size_t share = live_bytes >> EMMA_DIRTY_SHARE_LOG2 << ATOMIC_LOAD(&heap->purge.patience, relaxed);
+    size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
+    return floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
 }
 
-/* Whether the heap has shrunk enough, since it last was compacted, for its spans to be looked at. */
+/* Whether enough blocks have come home, since spans were compacted last, for them to be looked at again. */
 static bool has_shrunk(emma_heap *heap) {
-    size_t used = emma__purge_dense_slices(heap);
-    size_t crest = ATOMIC_LOAD(&heap->purge.crest_slices, relaxed);
-    if (used > crest)
-        ATOMIC_STORE(&heap->purge.crest_slices, used, relaxed); /* a race loses a little of the crest */
-    return used + EMMA_SHRINK_FLOOR_SLICES + crest / EMMA_SHRINK_SHARE < crest;
+    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    size_t crest = ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed);
+    if (out > crest)
+        ATOMIC_STORE(&heap->purge.crest_bytes, out, relaxed); /* a race loses a little of the crest */
+    size_t floor = (size_t)EMMA_SHRINK_FLOOR_BYTES << ATOMIC_LOAD(&heap->purge.patience, relaxed);
+    return out + floor + crest / EMMA_SHRINK_SHARE < crest;
 }
 
 /* A purge is regretted as far as clean slices are claimed after it. Judged once a second, or as soon as it comes to an
@@ -24,7 +31,9 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     emma_purge_state *purge = &heap->purge;
     emma_regions *regions = emma__heap_regions(heap);
     size_t clean = ATOMIC_LOAD(&regions->clean_claims, relaxed);
-    size_t claimed = clean - ATOMIC_EXCHANGE(&purge->clean_seen, clean, relaxed);
+    size_t recarved = ATOMIC_LOAD(&heap->depot.spans.recarved_lines, relaxed);
+    size_t claimed = clean - ATOMIC_EXCHANGE(&purge->clean_seen, clean, relaxed) +
+                     (recarved - ATOMIC_EXCHANGE(&purge->recarved_seen, recarved, relaxed)) / LINES_PER_SLICE;
     size_t purged = ATOMIC_LOAD(&purge->purged_slices, relaxed);
     size_t regret = claimed < purged ? claimed : purged;
     size_t regretted = ATOMIC_ADD(&purge->regretted_slices, regret, relaxed) + regret;
@@ -45,15 +54,17 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     emma_regions *regions = emma__heap_regions(heap);
     size_t freed = ATOMIC_LOAD(&regions->freed_slices, relaxed);
     size_t ticked = ATOMIC_LOAD(&heap->purge.ticked_slices, relaxed);
-    if (freed - ticked < EMMA_TICK_SLICES || !ATOMIC_CAS(&heap->purge.ticked_slices, &ticked, freed, relaxed))
+    size_t home = ATOMIC_LOAD(&heap->depot.spans.home_bytes, relaxed);
+    if (!ATOMIC_CAS(&heap->purge.ticked_slices, &ticked, freed, relaxed))
         return; /* another thread ticks */
+    ATOMIC_STORE(&heap->purge.ticked_bytes, home, relaxed);
 
     uint32_t now = emma__plat_seconds();
     bool new_second = now != ATOMIC_EXCHANGE(&regions->now_seconds, now, relaxed);
     learn(heap, freed, new_second);
     if (new_second)
         emma__purge_dirty(heap, freed - ticked, (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed));
-    if (ATOMIC_LOAD(&heap->purge.patience, relaxed) == 0 && has_shrunk(heap))
+    if (has_shrunk(heap))
         emma__purge_compact(heap, thread);
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
     size_t bound = emma__purge_bound(heap);

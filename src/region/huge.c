@@ -9,9 +9,10 @@ static unsigned slots_of(size_t mapped_bytes) {
 }
 
 /* Slots as the directory knows them. First the rest, then the head: who sees the head sees the rest. */
-static void mark(emma_directory *directory, uintptr_t address, unsigned from, unsigned to, emma_granule rest) {
+static void mark(emma_directory *directory, uintptr_t address, unsigned from, unsigned to) {
     for (unsigned i = to; i-- > from;)
-        emma__directory_set(directory, address + ((uintptr_t)i << EMMA_TRACT_LOG2), i == 0 ? EMMA_GRANULE_HUGE : rest);
+        emma__directory_set(directory, address + ((uintptr_t)i << EMMA_TRACT_LOG2),
+                            i == 0 ? EMMA_GRANULE_HUGE : EMMA_GRANULE_HUGE_REST);
 }
 
 static void unmark(emma_directory *directory, uintptr_t address, unsigned from, unsigned to) {
@@ -55,7 +56,7 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
         ATOMIC_STORE(&huge->is_live, 1, relaxed);
         ATOMIC_ADD(&regions->huge_bytes, emma__huge_usable(huge), relaxed);
         ATOMIC_ADD(&regions->huge_count, 1, relaxed);
-        mark(regions->directory, address, 0, slots_of(bytes), EMMA_GRANULE_HUGE_REST);
+        mark(regions->directory, address, 0, slots_of(bytes));
         return huge;
     }
     return 0;
@@ -78,11 +79,13 @@ static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {
     uintptr_t address = (uintptr_t)huge;
     unsigned before = slots_of(huge->mapped_bytes);
     unsigned after = slots_of(bytes);
-    if (!emma__plat_unmap(address + bytes, huge->mapped_bytes - bytes))
+    unmark(regions->directory, address, after, before); /* first: others may map there as soon as it is unmapped */
+    if (!emma__plat_unmap(address + bytes, huge->mapped_bytes - bytes)) {
+        mark(regions->directory, address, after, before);
         return false;
+    }
     ATOMIC_SUB(&regions->huge_bytes, huge->mapped_bytes - bytes, relaxed);
     huge->mapped_bytes = bytes;
-    unmark(regions->directory, address, after, before);
     emma__regions_release_slots(huge->region, address + ((uintptr_t)after << EMMA_TRACT_LOG2), before - after);
     return true;
 }
@@ -101,7 +104,7 @@ static bool grow(emma_regions *regions, emma_huge *huge, size_t bytes) {
     }
     ATOMIC_ADD(&regions->huge_bytes, bytes - huge->mapped_bytes, relaxed);
     huge->mapped_bytes = bytes;
-    mark(regions->directory, address, before, after, EMMA_GRANULE_HUGE_REST);
+    mark(regions->directory, address, before, after);
     return true;
 }
 
@@ -125,8 +128,10 @@ emma_huge *emma__huge_adopt(emma_regions *regions, uintptr_t from, size_t size_b
     if (emma__plat_move_pages(from, huge->block, size_bytes)) {
         if (emma__huge_resize(regions, huge, new_bytes))
             return huge;
-        if (!emma__plat_move_pages(huge->block, from, size_bytes))
+        if (!emma__plat_move_pages(huge->block, from, size_bytes)) {
+            emma__plat_map_at(from, size_bytes); /* a refused move may have unmapped its target */
             __builtin_memcpy((void *)from, (void *)huge->block, size_bytes); // NOLINT(performance-no-int-to-ptr)
+        }
     }
     emma__huge_release(regions, huge);
     return 0;
@@ -137,15 +142,16 @@ emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_by
     if (to == 0)
         return 0;
     size_t usable_bytes = emma__huge_usable(huge);
+    uintptr_t address = (uintptr_t)huge;
+    unsigned slots = slots_of(huge->mapped_bytes);
+    unmark(regions->directory, address, 0, slots); /* first: others may map there as soon as the block has moved */
     if (!emma__plat_move_mapping(huge->block, usable_bytes, to->block, emma__huge_usable(to))) {
+        mark(regions->directory, address, 0, slots);
         emma__huge_release(regions, to);
         return 0;
     }
     /* What is left of the old one is its header. Where the block was, others may have mapped by now. */
     emma_region *region = huge->region;
-    uintptr_t address = (uintptr_t)huge;
-    unsigned slots = slots_of(huge->mapped_bytes);
-    unmark(regions->directory, address, 0, slots);
     ATOMIC_SUB(&regions->huge_bytes, usable_bytes, relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
     if (emma__plat_unmap(address, huge->block - address))

@@ -34,7 +34,6 @@ typedef struct emma_region {
     uintptr_t base;
     struct emma_regions *owner;
     _Atomic(struct emma_region *) next;
-    _Atomic(uint32_t) newest_slot;                   /* hint: the tract that is growing */
     _Atomic(uint64_t) slot[EMMA_REGION_SLOT_WORDS];  /* claimed */
     _Atomic(uint64_t) tract[EMMA_REGION_SLOT_WORDS]; /* holds a tract that is mapped and ready */
     _Atomic(uint64_t) hint[EMMA_RUN_RANKS][EMMA_REGION_SLOT_WORDS];
@@ -47,6 +46,7 @@ typedef struct emma_regions {
     _Atomic(uintptr_t) base; /* of the first region: read by every free */
     emma_directory *directory;
     _Atomic(emma_region *) first;
+    _Atomic(emma_tract *) growing; /* hint: the tract whose rest is mapped next */
 
     _Atomic(size_t) page_bytes;    /* 0: not asked yet */
     _Atomic(size_t) mapped_slices; /* in tracts */

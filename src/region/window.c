@@ -61,7 +61,7 @@ static emma_region *open_region(emma_regions *regions, _Atomic(emma_region *) *p
     return region;
 }
 
-/* Map some slices behind those that a tract has, those claimed by the caller excepted free them.
+/* Map some slices behind those that a tract has; those that the caller does not get become free.
  * Returns: the caller's run, 0 iff refused; *occupied tells that the place was not free. */
 static uintptr_t extend_tract(emma_regions *regions, emma_tract *tract, unsigned n, unsigned align, bool *occupied) {
     unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
@@ -124,7 +124,7 @@ static emma_map_result map_tract(emma_region *region, uintptr_t address, unsigne
     ATOMIC_STORE(&tract->mapped_slices, (unsigned)end, relaxed);
     emma__directory_set(regions->directory, address, EMMA_GRANULE_TRACT);
     ATOMIC_OR(&region->tract[slot / 64], UINT64_C(1) << (slot % 64), release);
-    ATOMIC_STORE(&region->newest_slot, slot, relaxed);
+    ATOMIC_STORE(&regions->growing, tract, release);
     ATOMIC_ADD(&regions->mapped_slices, end, relaxed);
     ATOMIC_ADD(&regions->used_slices, EMMA_TRACT_META_SLICES + n, relaxed);
     if (start > EMMA_TRACT_META_SLICES)
@@ -156,16 +156,8 @@ static uintptr_t new_tract(emma_regions *regions, unsigned n, unsigned align) {
 }
 
 uintptr_t emma__window_grow(emma_regions *regions, unsigned n, unsigned align) {
-    emma_region *region = ATOMIC_LOAD(&regions->first, acquire);
-    while (region != 0) {
-        emma_region *next = ATOMIC_LOAD(&region->next, acquire);
-        if (next == 0)
-            break;
-        region = next;
-    }
-    unsigned slot = region != 0 ? ATOMIC_LOAD(&region->newest_slot, relaxed) : 0;
-    if (region != 0 && (ATOMIC_LOAD(&region->tract[slot / 64], acquire) >> (slot % 64) & 1) != 0) {
-        emma_tract *tract = emma__tract_of(region->base + ((uintptr_t)slot << EMMA_TRACT_LOG2));
+    emma_tract *tract = ATOMIC_LOAD(&regions->growing, acquire);
+    if (tract != 0) {
         bool occupied;
         uintptr_t run = extend_tract(regions, tract, n, align, &occupied);
         if (run != 0 || !occupied)

@@ -125,6 +125,7 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
         return 0;
     span->fresh_lines |= newly;
     rebuild_local(span, start, class, &map, lines);
+    span->is_compacted |= newly != 0;
     return purge_lines(start, newly);
 }
 

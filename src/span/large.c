@@ -1,6 +1,6 @@
 /* large.c: large blocks: runs of slices with one holder. The record of the first slice says that the run is live; no
  * class byte is ever set for it, so a free of it leaves the fast path by itself. Interface in span.h. */
-#include "base/check.h"
+#include "plat/plat.h"
 #include "span/span.h"
 #include "span/span_word.h"
 
@@ -39,6 +39,13 @@ bool emma__spans_release_large(emma_spans *spans, uintptr_t address) {
     return true;
 }
 
+/* Give back the pages between what is used of a slice and its end. */
+static void purge_rest(uintptr_t from, uintptr_t to, emma_spans *spans) {
+    uintptr_t first = emma__bits_align_up(from, emma__regions_page_bytes(&spans->regions));
+    if (first + EMMA_SLICE_BYTES / 4 <= to)
+        emma__plat_purge(first, to - first);
+}
+
 bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_bytes) {
     if (size_bytes > (size_t)EMMA_RUN_MAX_SLICES * EMMA_SLICE_BYTES)
         return false;
@@ -50,7 +57,9 @@ bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_
         return false;
     ATOMIC_STORE(&span->slices, after, relaxed);
     ATOMIC_STORE(&span->large_bytes, usable_of(size_bytes), relaxed);
-    if (after < before) /* the length first, then the tail */
+    if (after < before) /* the length first, then the tail; and what is left of the last slice, if it is much */
+        purge_rest(address + usable_of(size_bytes), address + ((uintptr_t)after << EMMA_SLICE_LOG2), spans);
+    if (after < before)
         emma__regions_release(&spans->regions, address + ((uintptr_t)after << EMMA_SLICE_LOG2), before - after, true);
     return true;
 }

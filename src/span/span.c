@@ -8,7 +8,7 @@
 enum {
     REFILL_SPANS_MAX = 4,
     SPARSE_SHARE = 8,
-    GROUPS = 16, /* spans that a chain is sorted by on its way home; on the stack: at most 1 KiB in handlers */
+    GROUPS = 8, /* slices that a chain is sorted by on its way home; handlers have little stack */
 };
 
 /* A span that no longer belongs to a class: its slices go back. Requires: the caller owns it and every block is home. */
@@ -21,24 +21,13 @@ static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
         ATOMIC_STORE(&span[i].slices_before, 0, relaxed);
     }
     ATOMIC_STORE(&span->word, 0, release);
-    ATOMIC_SUB(&spans->sparse_slices, slices, relaxed);
+    ATOMIC_SUB(&spans->slices, slices, relaxed);
     emma__regions_release(&spans->regions, start, slices, true);
 }
 
 /* Whether next to nothing of a span is out: it keeps much memory for little. */
 static bool is_sparse(unsigned class, unsigned out) {
     return out <= (unsigned)emma__class_table[class].blocks / SPARSE_SHARE;
-}
-
-/* Keep count of sparse spans. One that becomes sparse by what comes home moves the purge's clock like a slice freed. */
-static void count_sparse(emma_spans *spans, unsigned class, unsigned out_before, unsigned out_after) {
-    size_t slices = emma__class_table[class].slices;
-    if (is_sparse(class, out_before) && !is_sparse(class, out_after)) {
-        ATOMIC_SUB(&spans->sparse_slices, slices, relaxed);
-    } else if (!is_sparse(class, out_before) && is_sparse(class, out_after)) {
-        ATOMIC_ADD(&spans->sparse_slices, slices, relaxed);
-        ATOMIC_ADD(&spans->regions.freed_slices, slices, relaxed);
-    }
 }
 
 void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsigned count) {
@@ -52,7 +41,6 @@ void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsi
         bool has_more = word.head != EMMA_SPAN_NO_BLOCK || span->local != EMMA_SPAN_NO_BLOCK || span->fresh_lines != 0;
         word.state = has_more ? EMMA_SPAN_OFFERED : EMMA_SPAN_IDLE;
     } while (!ATOMIC_CAS(&span->word, &packed, emma__span_word_pack(word), seq_cst));
-    count_sparse(spans, word.class, word.out - count, word.out);
     if (word.out == 0)
         retire(spans, span, start);
     else if (word.state == EMMA_SPAN_OFFERED)
@@ -75,23 +63,27 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
     unsigned lines = ((info->blocks - 1u) * info->size_bytes >> EMMA_LINE_LOG2) + 1;
     span->fresh_lines = lines < 64 ? (UINT64_C(1) << lines) - 1 : ~UINT64_C(0);
     span->local = EMMA_SPAN_NO_BLOCK;
+    span->is_compacted = false;
     ATOMIC_STORE(&span->slices, info->slices, relaxed);
     emma_span_word word = {EMMA_SPAN_NO_BLOCK, 0, (uint8_t) class, EMMA_SPAN_OWNED};
     ATOMIC_STORE(&span->word, emma__span_word_pack(word), release);
-    ATOMIC_ADD(&spans->sparse_slices, info->slices, relaxed);
+    ATOMIC_ADD(&spans->slices, info->slices, relaxed);
     *start = address;
     return span;
 }
 
 /* Make blocks of the lowest line that has none yet: all that start in it. The first want of them go to the chain, lowest
  * address first, the others become the local chain. Returns: how many went to the chain (0: no block starts there). */
-static unsigned carve(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
+static unsigned carve(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class, emma_chain *chain,
+                      unsigned want) {
     unsigned line = emma__bits_lowest(span->fresh_lines);
     uint32_t size = emma__class_table[class].size_bytes;
     unsigned first = (line * EMMA_LINE_BYTES + size - 1) / size;
     unsigned end = ((line + 1) * EMMA_LINE_BYTES + size - 1) / size;
     end = end < emma__class_table[class].blocks ? end : emma__class_table[class].blocks;
     span->fresh_lines &= span->fresh_lines - 1;
+    if (span->is_compacted)
+        ATOMIC_ADD(&spans->recarved_lines, 1, relaxed);
     if (first >= end)
         return 0;
     unsigned count = end - first < want ? end - first : want;
@@ -135,14 +127,15 @@ uint16_t emma__span_take_head(emma_span *span) {
 }
 
 /* Take blocks from an owned span: those at home first; a fresh line only if there are none. */
-static unsigned take(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
+static unsigned take(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class, emma_chain *chain,
+                     unsigned want) {
     unsigned count = take_local(span, start, class, chain, want);
     if (count < want) {
         span->local = emma__span_take_head(span);
         count += take_local(span, start, class, chain, want - count);
     }
     while (count == 0 && span->fresh_lines != 0)
-        count = carve(span, start, class, chain, want);
+        count = carve(spans, span, start, class, chain, want);
     return count;
 }
 
@@ -156,10 +149,11 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
             span = new_span(spans, class, &start);
         if (span == 0)
             break;
-        unsigned taken = take(span, start, class, &chain, want - total);
+        unsigned taken = take(spans, span, start, class, &chain, want - total);
         emma__span_disown(spans, span, start, taken);
         total += taken;
     }
+    ATOMIC_ADD(&spans->out_bytes, total * emma__class_size(class), relaxed);
     *count = total;
     return chain;
 }
@@ -168,15 +162,14 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
 struct group {
     uintptr_t slice; /* 0: none */
     uintptr_t start; /* of the span */
-    emma_span *span;
-    void *last;     /* its link is written when the head is known */
-    uint16_t first; /* offset / 16 */
+    void *last;      /* its link is written when the head is known */
+    uint16_t first;  /* offset / 16 */
     uint16_t count;
 };
 
 /* Returns: whether the span is sparse now, but not empty. */
 static bool push(emma_spans *spans, const struct group *group, unsigned class) {
-    emma_span *span = group->span;
+    emma_span *span = emma__span_at(group->start);
     uint64_t packed = ATOMIC_LOAD(&span->word, relaxed);
     emma_span_word before;
     emma_span_word word;
@@ -193,7 +186,6 @@ static bool push(emma_spans *spans, const struct group *group, unsigned class) {
 
     emma_tract *tract = emma__tract_of(group->start);
     unsigned slice = emma__tract_slice_of(group->start);
-    count_sparse(spans, class, before.out, word.out);
     bool is_kept_for_little = word.out != 0 && is_sparse(class, word.out);
     if (before.state == EMMA_SPAN_OWNED)
         return is_kept_for_little;
@@ -219,7 +211,6 @@ static void begin_group(struct group *group, void *block) {
     emma_span *record = emma__span_at(address);
     group->slice = address & ~((uintptr_t)EMMA_SLICE_BYTES - 1);
     group->start = emma__span_start(record, address);
-    group->span = emma__span_first(record);
     group->last = block;
     group->count = 0;
 }
@@ -228,6 +219,7 @@ bool emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) 
     struct group groups[GROUPS];
     unsigned pushes = 0;
     unsigned sparse = 0;
+    size_t bytes = 0;
     for (unsigned i = 0; i < GROUPS; i++)
         groups[i].slice = 0;
     while (!emma__chain_is_empty(chain)) {
@@ -248,7 +240,10 @@ bool emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) 
         CHECK(emma__class_is_start(class, offset), "free of what is not the start of a block", address);
         group->first = emma__span_word_of_offset(offset);
         group->count++;
+        bytes += emma__class_size(class);
     }
+    ATOMIC_SUB(&spans->out_bytes, bytes, relaxed);
+    ATOMIC_ADD(&spans->home_bytes, bytes, relaxed);
     for (unsigned i = 0; i < GROUPS; i++) {
         if (groups[i].slice == 0)
             continue;

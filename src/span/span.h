@@ -49,8 +49,8 @@ typedef struct emma_span {
     _Atomic(size_t) large_bytes;    /* of a large run: how many bytes its holder may use; others only look */
     uint16_t local;                 /* the owner's chain, as offset / 16 */
     _Atomic(uint8_t) slices_before; /* how many slices of the same span come before this one */
-    uint8_t unused;
-    _Atomic(uint32_t) slices; /* length of the span or large run, in its first slice's record */
+    uint8_t is_compacted;           /* some of the fresh lines were purged */
+    _Atomic(uint32_t) slices;       /* length of the span or large run, in its first slice's record */
 } emma_span;
 
 EMMA_STATIC_ASSERT(sizeof(emma_span) == 32, "two records in a cache line");
@@ -73,7 +73,10 @@ EMMA_STATIC_ASSERT(EMMA_REGION_OWN_BYTES + sizeof(emma_span_index) <= EMMA_REGIO
 
 typedef struct emma_spans {
     emma_regions regions;
-    _Atomic(size_t) sparse_slices; /* of spans of which next to nothing is out: they might be compacted */
+    _Atomic(size_t) slices;         /* of spans */
+    _Atomic(size_t) out_bytes;      /* of blocks that are out of their spans */
+    _Atomic(size_t) home_bytes;     /* that came home, ever */
+    _Atomic(size_t) recarved_lines; /* carved again after they were purged, ever */
 } emma_spans;
 
 static inline emma_span_table *emma__span_table_of(const emma_tract *tract) {

@@ -81,7 +81,7 @@ static void impossible_sizes_are_refused(void) {
     void *kept = unit_alloc(&heap, &thread, 10);
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         OK(unit_alloc(&heap, &thread, sizes[i]) == 0);
-        OK(emma__heap_alloc_zeroed_large(&heap, sizes[i]) == 0);
+        OK(emma__heap_alloc_zeroed_large(&heap, 0, sizes[i]) == 0);
         OK(unit_alloc_aligned(&heap, &thread, sizes[i], 4096) == 0);
         OK(!emma__thread_is_closed(thread.cache)); /* the word was given back */
     }
@@ -130,12 +130,12 @@ static void zeroed_blocks_are_zero(void) {
         void *small = unit_alloc(&heap, &thread, LUMP); /* takes a part of it, writes to it */
         unit_fill(small, LUMP, 10);
         unit_free(&heap, &thread, small);
-        uint8_t *block = emma__heap_alloc_zeroed_large(&heap, size);
+        uint8_t *block = emma__heap_alloc_zeroed_large(&heap, 0, size);
         if (!OK(block != 0))
             return;
         OK(unit_is_zero(block, emma__heap_find(&heap, block).usable_bytes));
         unit_fill(block, size, 11);
-        void *second = emma__heap_alloc_zeroed_large(&heap, size);
+        void *second = emma__heap_alloc_zeroed_large(&heap, 0, size);
         OK(second != 0 && unit_is_zero(second, size));
         OK(unit_is_filled(block, size, 11));
         unit_free(&heap, &thread, block);
@@ -150,22 +150,22 @@ static void zeroed_after_a_resize(void) {
     unit_fill(block, 4 * LUMP, 1);
     OK(emma__heap_resize(&heap, block, LUMP + 1, LUMP + 1));
     unit_free(&heap, &thread, block);
-    void *zeroed = emma__heap_alloc_zeroed_large(&heap, 4 * LUMP);
+    void *zeroed = emma__heap_alloc_zeroed_large(&heap, 0, 4 * LUMP);
     OK(zeroed == (void *)block && unit_is_zero(zeroed, 4 * LUMP));
     OK(emma__heap_resize(&heap, zeroed, 3 * LUMP, 3 * LUMP));
     unit_fill(zeroed, 3 * LUMP, 2);
     unit_free(&heap, &thread, zeroed);
-    zeroed = emma__heap_alloc_zeroed_large(&heap, 3 * LUMP - 5);
+    zeroed = emma__heap_alloc_zeroed_large(&heap, 0, 3 * LUMP - 5);
     OK(unit_is_zero(zeroed, emma__heap_find(&heap, zeroed).usable_bytes));
     unit_free(&heap, &thread, zeroed);
 }
 
 static void fresh_pages_are_not_touched(void) {
     fresh();
-    void *block = emma__heap_alloc_zeroed_large(&heap, LARGE_MAX);
+    void *block = emma__heap_alloc_zeroed_large(&heap, 0, LARGE_MAX);
     IS(unit_resident_pages((uintptr_t)block, LARGE_MAX), 0);
     unit_free(&heap, &thread, block);
-    block = emma__heap_alloc_zeroed_large(&heap, 2 * LARGE_MAX);
+    block = emma__heap_alloc_zeroed_large(&heap, 0, 2 * LARGE_MAX);
     IS(unit_resident_pages((uintptr_t)block, 2 * LARGE_MAX), 0);
     unit_free(&heap, &thread, block);
 }

@@ -151,7 +151,7 @@ static void capacities_grow_within_bounds(void) {
 }
 
 static size_t budget_bytes(void) {
-    return (size_t)EMMA_CACHE_BUDGET_BYTES << cache.budget_log2;
+    return EMMA_CACHE_BUDGET_BYTES + cache.earned_bytes;
 }
 
 /* All classes in turn: the cache never grants more than its budget, which grows to an end. */
@@ -165,10 +165,10 @@ static void budget_is_kept(void) {
             size_t own = 2 * cache.shape[class].capacity * emma__class_size(class); /* granted in any case */
             OK(granted_bytes() <= budget_bytes() || granted_bytes() == own);
         }
-        OK(cache.budget_log2 <= EMMA_CACHE_BUDGET_DOUBLINGS);
+        OK(cache.earned_bytes <= EMMA_CACHE_EARNED_BYTES);
         OK(sound(0) && counts_are_exact());
     }
-    OK(EMMA_TORTURE || cache.budget_log2 > 0); /* it was too little all the time */
+    OK(EMMA_TORTURE || cache.earned_bytes > 0); /* it was too little all the time */
 }
 
 /* Who works a little keeps a small cache. */
@@ -178,7 +178,7 @@ static void budget_is_earned(void) {
         alloc_to_hand(class, 2);
         free_from_hand(class, 2);
     }
-    IS(cache.budget_log2, 0);
+    IS(cache.earned_bytes, 0);
     OK(granted_bytes() <= EMMA_CACHE_BUDGET_BYTES || granted_bytes() == 4 * (size_t)EMMA_SMALL_MAX_BYTES);
 }
 
@@ -204,7 +204,7 @@ static void bytes_held_stay_within_the_budget(void) {
         most = bytes > most ? bytes : most;
     }
     tap_note("most bytes held:", most);
-    IS(cache.budget_log2, 0);
+    IS(cache.earned_bytes, 0);
     OK(most <= EMMA_CACHE_BUDGET_BYTES + 4 * EMMA_SMALL_MAX_BYTES);
 }
 

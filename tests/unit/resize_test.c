@@ -141,7 +141,7 @@ static void check_move(size_t from, size_t to) {
     IS(emma__heap_find(&heap, block).kind, EMMA_BLOCK_NONE);
     IS(emma__heap_regions(&heap)->huge_count, 1);
     OK(unit_heap_sound(&heap, 0));
-    void *again = emma__heap_alloc_zeroed_large(&heap, from); /* the old place may be used again, and is zero */
+    void *again = emma__heap_alloc_zeroed_large(&heap, 0, from); /* the old place may be used again, and is zero */
     OK(unit_is_zero(again, from));
     unit_free(&heap, 0, again);
     unit_free(&heap, 0, moved);

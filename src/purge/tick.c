@@ -31,7 +31,7 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     emma_purge_state *purge = &heap->purge;
     emma_regions *regions = emma__heap_regions(heap);
     size_t clean = ATOMIC_LOAD(&regions->clean_claims, relaxed);
-    size_t recarved = ATOMIC_LOAD(&heap->depot.spans.recarved_lines, relaxed);
+    size_t recarved = ATOMIC_LOAD(&regions->recarved_lines, relaxed);
     size_t claimed = clean - ATOMIC_EXCHANGE(&purge->clean_seen, clean, relaxed) +
                      (recarved - ATOMIC_EXCHANGE(&purge->recarved_seen, recarved, relaxed)) / LINES_PER_SLICE;
     size_t purged = ATOMIC_LOAD(&purge->purged_slices, relaxed);

@@ -48,13 +48,14 @@ typedef struct emma_regions {
     _Atomic(emma_region *) first;
     _Atomic(emma_tract *) growing; /* hint: the tract whose rest is mapped next */
 
-    _Atomic(size_t) page_bytes;    /* 0: not asked yet */
-    _Atomic(size_t) mapped_slices; /* in tracts */
-    _Atomic(size_t) used_slices;   /* claimed, tracts' own included */
-    _Atomic(size_t) dirty_slices;  /* free and dirty */
-    _Atomic(size_t) freed_slices;  /* ever: by this the purge knows when to look */
-    _Atomic(size_t) clean_claims;  /* clean slices claimed, ever: by this it knows what it should have kept */
-    _Atomic(size_t) huge_bytes;    /* usable bytes of huge blocks */
+    _Atomic(size_t) page_bytes;     /* 0: not asked yet */
+    _Atomic(size_t) mapped_slices;  /* in tracts */
+    _Atomic(size_t) used_slices;    /* claimed, tracts' own included */
+    _Atomic(size_t) dirty_slices;   /* free and dirty */
+    _Atomic(size_t) freed_slices;   /* ever: by this the purge knows when to look */
+    _Atomic(size_t) clean_claims;   /* clean slices claimed, ever: by this it knows what it should have kept */
+    _Atomic(size_t) recarved_lines; /* and lines of spans carved again after they were purged */
+    _Atomic(size_t) huge_bytes;     /* usable bytes of huge blocks */
     _Atomic(size_t) huge_count;
     _Atomic(uint32_t) now_seconds; /* the purge layer's clock, as old as its last look */
 } emma_regions;

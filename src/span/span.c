@@ -74,8 +74,7 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
 
 /* Make blocks of the lowest line that has none yet: all that start in it. The first want of them go to the chain, lowest
  * address first, the others become the local chain. Returns: how many went to the chain (0: no block starts there). */
-static unsigned carve(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class, emma_chain *chain,
-                      unsigned want) {
+static unsigned carve(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
     unsigned line = emma__bits_lowest(span->fresh_lines);
     uint32_t size = emma__class_table[class].size_bytes;
     unsigned first = (line * EMMA_LINE_BYTES + size - 1) / size;
@@ -83,7 +82,7 @@ static unsigned carve(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     end = end < emma__class_table[class].blocks ? end : emma__class_table[class].blocks;
     span->fresh_lines &= span->fresh_lines - 1;
     if (span->is_compacted)
-        ATOMIC_ADD(&spans->recarved_lines, 1, relaxed);
+        ATOMIC_ADD(&emma__tract_of(start)->region->owner->recarved_lines, 1, relaxed);
     if (first >= end)
         return 0;
     unsigned count = end - first < want ? end - first : want;
@@ -127,15 +126,14 @@ uint16_t emma__span_take_head(emma_span *span) {
 }
 
 /* Take blocks from an owned span: those at home first; a fresh line only if there are none. */
-static unsigned take(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class, emma_chain *chain,
-                     unsigned want) {
+static unsigned take(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
     unsigned count = take_local(span, start, class, chain, want);
     if (count < want) {
         span->local = emma__span_take_head(span);
         count += take_local(span, start, class, chain, want - count);
     }
     while (count == 0 && span->fresh_lines != 0)
-        count = carve(spans, span, start, class, chain, want);
+        count = carve(span, start, class, chain, want);
     return count;
 }
 
@@ -149,7 +147,7 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
             span = new_span(spans, class, &start);
         if (span == 0)
             break;
-        unsigned taken = take(spans, span, start, class, &chain, want - total);
+        unsigned taken = take(span, start, class, &chain, want - total);
         emma__span_disown(spans, span, start, taken);
         total += taken;
     }

@@ -73,10 +73,9 @@ EMMA_STATIC_ASSERT(EMMA_REGION_OWN_BYTES + sizeof(emma_span_index) <= EMMA_REGIO
 
 typedef struct emma_spans {
     emma_regions regions;
-    _Atomic(size_t) slices;         /* of spans */
-    _Atomic(size_t) out_bytes;      /* of blocks that are out of their spans */
-    _Atomic(size_t) home_bytes;     /* that came home, ever */
-    _Atomic(size_t) recarved_lines; /* carved again after they were purged, ever */
+    _Atomic(size_t) slices;     /* of spans */
+    _Atomic(size_t) out_bytes;  /* of blocks that are out of their spans */
+    _Atomic(size_t) home_bytes; /* that came home, ever */
 } emma_spans;
 
 static inline emma_span_table *emma__span_table_of(const emma_tract *tract) {

@@ -32,7 +32,7 @@ static int claim_bits(emma_tract *tract, unsigned chunk, uint32_t bits) {
 }
 
 /* Say that a chunk may have a run of this rank. The region's bit is looked at even where the tract's is set already:
- * who set that one may have stopped before the other. Pairs with clear_hint and emma__region_clear_hint. */
+ * who set that one may have stopped before the other. Pairs with clear_hint here and in region.c. */
 static void set_hint(emma_tract *tract, unsigned chunk, unsigned rank) {
     if ((ATOMIC_LOAD(&tract->hint[rank], seq_cst) >> chunk & 1) == 0)
         ATOMIC_OR(&tract->hint[rank], UINT32_C(1) << chunk, seq_cst);

@@ -31,6 +31,7 @@ static bool is_sparse(unsigned class, unsigned out) {
 }
 
 void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsigned count) {
+    VALIDATE(emma__span_valid(span));
     uint64_t packed = ATOMIC_LOAD(&span->word, acquire); /* of a span that retires: all its pushers */
     emma_span_word word;
     do {

@@ -59,7 +59,7 @@ static void rounds(size_t count) {
 }
 
 static void alone(void) {
-    rounds(20);
+    rounds(300); /* records and magazines of the first threads */
     size_t before = storm_resident_bytes();
     rounds(storm_amount(200, 1000));
     size_t after = storm_resident_bytes();

@@ -10,6 +10,7 @@
 
 enum { VICTIMS = 64, WORKERS = 2 };
 
+static _Atomic(bool) started[VICTIMS];
 static _Atomic(bool) parked[VICTIMS];
 static _Thread_local size_t victim_number;
 static bool victims_have_ended; /* they use the shared caches */
@@ -23,6 +24,7 @@ static void park(int number) {
 
 static void *victim(void *argument) {
     victim_number = (size_t)(uintptr_t)argument;
+    atomic_store(&started[victim_number], true);
     storm_work work = storm_work_new(storm_seed() + victim_number, 3000000);
     if (victims_have_ended)
         emma_thread_exit();
@@ -59,6 +61,8 @@ static void others_go_on(void) {
     pthread_t thread;
     for (size_t i = 0; i < VICTIMS; i++) {
         EXPECT(pthread_create(&thread, NULL, victim, (void *)(uintptr_t)i) == 0); // NOLINT
+        while (!atomic_load(&started[i]))
+            usleep(50);
         usleep((useconds_t)(5000 + storm_below(&random, 20000)));
         pthread_kill(thread, SIGUSR1);
         while (!atomic_load(&parked[i]))

@@ -41,10 +41,11 @@ $(STORM_OUT)/core/%_storm: tests/storm/%_storm.c $(STORM_COMMON) $(CORE_OBJECTS)
 	mkdir -p $(@D) && echo "  cc    $@"
 	$(CC) $(CFLAGS) $(STORM_CFLAGS) -o $@ $(filter %.c %.o,$^)
 
-# This one uses libc's malloc; the plugin brings emma with it.
+# This one uses libc's malloc; the plugin brings libemma.so with it, which then stays.
 $(STORM_OUT)/load_storm: tests/storm/load_storm.c tests/storm/storm.c $(STORM_HEADERS) $(STORM_OUT)/load_storm_plugin.so
 	$(CC) $(CFLAGS) $(STORM_CFLAGS) -o $@ $(filter %.c,$^)
 
-$(STORM_OUT)/load_storm_plugin.so: tests/storm/plugin/load_storm_plugin.c $(BUILD)/libemma.a
+$(STORM_OUT)/load_storm_plugin.so: tests/storm/plugin/load_storm_plugin.c $(BUILD)/libemma.so
 	mkdir -p $(@D) && echo "  cc    $@"
-	$(CC) $(CFLAGS) -std=c11 -Iinclude -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared -o $@ $^
+	$(CC) $(CFLAGS) -std=c11 -Iinclude -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared -Wl,-rpath,'$$ORIGIN' -o $@ $^
+	ln -sf $(abspath $(BUILD)/libemma.so) $(@D)/libemma.so.0

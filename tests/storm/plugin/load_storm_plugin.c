@@ -1,4 +1,4 @@
-/* load_storm_plugin.c: the library that load_storm.c opens and closes. It is linked with libemma.a, or with libemma.so. */
+/* load_storm_plugin.c: the library that load_storm.c opens and closes. It is linked with libemma.so. */
 #include <string.h>
 
 #include "emma.h"

@@ -1,5 +1,5 @@
-# fault.mk: `make test-fault`. Included by the top Makefile. The core is built for it with -DEMMA_FAULT=1, into a folder of
-# its own.
+# fault.mk: `make test-fault`. Included by the top Makefile. The core is built for it with -DEMMA_FAULT=1, into a folder
+# of its own.
 
 FAULT_BUILD   := build/fault
 FAULT_CFLAGS  := -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fno-builtin -pthread

@@ -1,5 +1,5 @@
-/* fault_script.h: a workload of all functions in which each call may fail: what fails changes nothing, what succeeds is as
- * it should be. */
+/* fault_script.h: a workload of all functions in which each call may fail: what fails changes nothing, what succeeds is
+ * as it should be. */
 #ifndef EMMA_FAULT_SCRIPT_H
 #define EMMA_FAULT_SCRIPT_H
 

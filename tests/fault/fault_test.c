@@ -1,4 +1,5 @@
-/* fault_test.c: every system call that may fail does, one after the other: the k-th, and all from the k-th on, for every k.
+/* fault_test.c: every system call that may fail does, one after the other: the k-th, and all from the k-th on, for
+ * every k.
  *
  * Each k has a process of its own, in which emma has not started yet. There the script runs with the fault: each call
  * gives NULL or succeeds. Then everything is free, the figures are back where they began, and the script runs again

@@ -1,5 +1,5 @@
-/* model_test.c: random operations of several threads against a shadow map, blocks handed from thread to thread; at rest the
- * whole heap is compared with the map.
+/* model_test.c: random operations of several threads against a shadow map, blocks handed from thread to thread; at rest
+ * the whole heap is compared with the map.
  *
  * Each round runs the threads, lets them stand still once in the middle, and ends them; some say that they end
  * (emma_thread_exit), some just do. At rest: no two blocks overlap, all contents are there, the structures of the heap

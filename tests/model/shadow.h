@@ -1,7 +1,7 @@
 /* shadow.h: what a block should be: the model's own record of it, and the pattern that fills all its usable bytes.
  *
- * Every byte up to the usable size belongs to the holder, so all of it is written (of long blocks: the ends, and a word in
- * each 256 bytes), and an overlap of two blocks shows as a wrong pattern in one of them. */
+ * Every byte up to the usable size belongs to the holder, so all of it is written (of long blocks: the ends, and a word
+ * in each 256 bytes), and an overlap of two blocks shows as a wrong pattern in one of them. */
 #ifndef EMMA_MODEL_SHADOW_H
 #define EMMA_MODEL_SHADOW_H
 

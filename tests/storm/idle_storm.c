@@ -1,5 +1,5 @@
-/* idle_storm.c: ten seconds after a burst, resident memory is at most what lives + 16 MiB + 10 %, without any further call:
- * by the janitor where there are threads, by the bound alone where there is one. */
+/* idle_storm.c: ten seconds after a burst, resident memory is at most what lives + 16 MiB + 10 %, without any further
+ * call: by the janitor where there are threads, by the bound alone where there is one. */
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>

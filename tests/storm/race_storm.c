@@ -1,6 +1,6 @@
-/* race_storm.c: two threads free the same block at the same time, or one after the other. Large and huge blocks: the second
- * free ends in the message, always. Small ones: in the message, or, where the two meet within an instruction or the block
- * lies in another thread's cache, as if nothing had happened; never in a crash. */
+/* race_storm.c: two threads free the same block at the same time, or one after the other. Large and huge blocks: the
+ * second free ends in the message, always. Small ones: in the message, or, where the two meet within an instruction or
+ * the block lies in another thread's cache, as if nothing had happened; never in a crash. */
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-/* step_storm.c: something happens at every single instruction of malloc and free: a handler that allocates and frees, one
- * that leaves by longjmp, one that forks, another thread that forks.
+/* step_storm.c: something happens at every single instruction of malloc and free: a handler that allocates and frees,
+ * one that leaves by longjmp, one that forks, another thread that forks.
  *
- * The processor's trap flag makes SIGTRAP arrive after each instruction; the kernel clears the flag in the handler and the
- * return from it sets it again. So no tracer is needed. x86-64 only. */
+ * The processor's trap flag makes SIGTRAP arrive after each instruction; the kernel clears the flag in the handler and
+ * the return from it sets it again. So no tracer is needed. x86-64 only. */
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -42,7 +42,7 @@ static void on_each_instruction(void (*handler)(int)) {
     atomic_store(&instructions, 0);
 }
 
-/* Every path, in parts: hits, refills, full magazines, the depot, large and huge blocks, reallocation. No long copies. */
+/* Every path, in parts: hits, refills, full magazines, the depot, large and huge blocks, realloc. No long copies. */
 enum { PARTS = 6 };
 
 static void part_of_workload(size_t part) {

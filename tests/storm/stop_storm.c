@@ -1,7 +1,7 @@
 /* stop_storm.c: threads that stop for ever, wherever they are, while others go on: nobody waits for them.
  *
- * A signal parks its thread in the handler for good. What it had claimed stays claimed: stripes, spans, runs. The others
- * must do ten million operations at no less than a tenth of the speed that they have alone. */
+ * A signal parks its thread in the handler for good. What it had claimed stays claimed: stripes, spans, runs. The
+ * others must do ten million operations at no less than a tenth of the speed that they have alone. */
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>

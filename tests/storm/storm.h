@@ -18,7 +18,7 @@
 
 #include "emma.h"
 
-/* The functions under test: those of the drop-in, or emma's own. Programs that link the drop-in define STORM_DROP_IN. */
+/* The functions under test: the drop-in's, or emma's own. Programs that link the drop-in define STORM_DROP_IN. */
 #ifndef STORM_DROP_IN
 #define STORM_DROP_IN 0
 #endif

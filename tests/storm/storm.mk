@@ -1,7 +1,7 @@
 # storm.mk: `make test-storm` and `make test-sanitize`. Included by the top Makefile.
 #
-# Most storms are linked with the drop-in, so that libc itself lives on emma. `core`: with the core alone, as a program that
-# embeds emma. STORM_TESTS="fork_storm" for some of them.
+# Most storms are linked with the drop-in, so that libc itself lives on emma. `core`: with the core alone, as a program
+# that embeds emma. STORM_TESTS="fork_storm" for some of them.
 
 STORM_OUT    := $(BUILD)/tests/storm
 STORM_CFLAGS := -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fno-builtin -pthread $(VARIANT)
@@ -9,7 +9,8 @@ STORM_COMMON := tests/storm/storm.c tests/storm/storm_work.c
 STORM_HEADERS := $(wildcard tests/storm/*.h) include/emma.h
 
 # The longest first. Two at once: none of them measures time but in multiples.
-STORM_TESTS := idle_storm fork_storm step_storm signal_storm thread_storm core/thread_storm stop_storm race_storm load_storm
+STORM_TESTS := idle_storm fork_storm step_storm signal_storm thread_storm core/thread_storm stop_storm race_storm \
+    load_storm
 STORM_TSAN_TESTS := tests/model/model_test tests/storm/core/thread_storm
 STORM_ASAN_TESTS := tests/model/model_test tests/storm/core/thread_storm tests/storm/core/signal_storm
 
@@ -47,5 +48,6 @@ $(STORM_OUT)/load_storm: tests/storm/load_storm.c tests/storm/storm.c $(STORM_HE
 
 $(STORM_OUT)/load_storm_plugin.so: tests/storm/plugin/load_storm_plugin.c $(BUILD)/libemma.so
 	mkdir -p $(@D) && echo "  cc    $@"
-	$(CC) $(CFLAGS) -std=c11 -Iinclude -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared -Wl,-rpath,'$$ORIGIN' -o $@ $^
+	$(CC) $(CFLAGS) -std=c11 -Iinclude -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared \
+	    -Wl,-rpath,'$$ORIGIN' -o $@ $^
 	ln -sf $(abspath $(BUILD)/libemma.so) $(@D)/libemma.so.0

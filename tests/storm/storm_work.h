@@ -32,7 +32,8 @@ void storm_work_check(const storm_work *work);
 /* Check and free all blocks of the table. */
 void storm_work_end(storm_work *work);
 
-/* The work of a new process: check and free what it inherited (NULL: nothing), then work; threads: also in a new thread. */
+/* The work of a new process: check and free what it inherited (NULL: nothing), then work; threads: in a new one, too.
+ * */
 void storm_work_in_child(storm_work *inherited, size_t operations, bool threads);
 
 /* Fork in one of several ways. raw: _Fork or clone(SIGCHLD) without libc's own preparations. */

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "storm_work.h"
@@ -26,8 +27,15 @@ static inline void step_off(void) {
     __asm__ volatile("leaq -128(%%rsp), %%rsp; pushfq; andl $~0x100, (%%rsp); popfq; leaq 128(%%rsp), %%rsp" ::
                          : "memory", "cc");
 }
+/* When the handler with this context returns, nothing steps any more. */
+static void step_off_in(void *context) {
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100LL;
+}
 #else
 enum { CAN_STEP = 0 };
+static void step_off_in(void *context) {
+    (void)context;
+}
 static inline void step_on(void) {
 }
 static inline void step_off(void) {
@@ -168,6 +176,54 @@ static void handler_forks(void) {
     EXPECT(atomic_load(&instructions) > 10000);
 }
 
+/* A child is born in a handler, works there for so long that the thread gets a second cache, and returns to the frame
+ * that was interrupted, which gives the first one back. Then the child forks, and its child uses threads. */
+static bool in_long_handler;
+
+static void fork_and_stay(int number, siginfo_t *information, void *context) {
+    (void)number;
+    (void)information;
+    if (in_long_handler || atomic_fetch_add(&instructions, 1) % every != 0)
+        return;
+    pid_t child = _Fork();
+    if (child != 0) {
+        EXPECT(child > 0 && storm_reap(child));
+        return;
+    }
+    in_long_handler = true;
+    step_off_in(context);
+    for (size_t i = 0; i < 40000; i++) {
+        void *pair[2] = {storm_malloc(i % 500), storm_malloc(100)};
+        storm_free(pair[0]);
+        storm_free(pair[1]);
+    }
+}
+
+static void child_stays_in_handler(void) {
+    every = 1 + count_instructions(leave, 0) / storm_amount(60, 600);
+    on_each_instruction(leave);
+    struct sigaction action = {.sa_sigaction = fork_and_stay, .sa_flags = SA_SIGINFO};
+    sigaction(SIGTRAP, &action, NULL);
+    storm_work work = storm_work_new(storm_seed(), 2000);
+    storm_work_run(&work, 500);
+    step_on();
+    part_of_workload(0);
+    step_off();
+    if (!in_long_handler) {
+        storm_work_end(&work);
+        return;
+    }
+    storm_work_run(&work, 500);
+    pid_t child = fork();
+    if (child == 0) {
+        storm_work_run(&work, 500);
+        storm_work_in_child(&work, 20000, true);
+        _exit(0);
+    }
+    EXPECT(child > 0 && storm_reap(child));
+    _exit(0);
+}
+
 /* A thread stops at each instruction until the main thread has forked: in the child it has vanished just there. */
 static _Atomic(size_t) asked;
 static _Atomic(size_t) answered;
@@ -270,6 +326,7 @@ int main(void) {
         {"step: a handler allocates and frees at every instruction", handler_allocates, 60},
         {"step: a handler leaves by longjmp at any instruction", handler_leaves, 60},
         {"step: a handler forks at any instruction", handler_forks, 60},
+        {"step: a child stays in its handler, returns, and forks", child_stays_in_handler, 60},
         {"step: another thread forks at any instruction", other_thread_forks, 90},
         {"step: a handler's operations need little stack", handler_stack, 60},
     };

@@ -79,6 +79,7 @@ $(BUILD)/%.a: $(BUILD)/%.o
 # same names the program has, but for C++'s operators, which the standard lets a program replace one by one.
 $(BUILD)/%.so: $(BUILD)/%.o
 	echo "  ld    $@"
+	ln -sf $(@F) $@.0
 	$(CC) -shared -Wl,-soname,$(@F).0 -Wl,--dynamic-list=src/override/replaceable.list -Wl,-z,nodelete,-z,relro,-z,now,-z,noexecstack -Wl,--no-undefined -o $@ $< -pthread
 
 # Everything but the foreign suites (make conformance) and the bench. One after the other: some watch the clock.

@@ -53,7 +53,7 @@ EMMA_API void *emma_calloc(size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS
 EMMA_API void *emma_realloc(void *block, size_t size) EMMA_NOEXCEPT;
 
 /* Change the size of a block where it lies, to want bytes if they can be had, at least to min.
- * Returns: the usable size then; 0 iff min bytes cannot be had in place (nothing is changed).
+ * Returns: the usable size then, which may be less than before; 0 iff min bytes cannot be had in place (nothing is changed).
  * Requires: a live block; 1 <= min <= want. Cost: bits of neighbouring slices, or one mremap; nothing is copied. */
 EMMA_API size_t emma_realloc_in_place(void *block, size_t min, size_t want) EMMA_NOEXCEPT;
 
@@ -73,7 +73,7 @@ EMMA_API void emma_free_aligned_sized(void *block, size_t alignment, size_t size
 /* How many bytes of a live block may be used: at least what was asked for. NULL: 0. */
 EMMA_API size_t emma_usable_size(const void *block) EMMA_NOEXCEPT;
 
-/* The usable size that a block of size bytes would have. Returns: 0 iff size is above PTRDIFF_MAX. Cost: arithmetic. */
+/* The usable size that a block of emma_malloc(size) would have. Returns: 0 iff size is above PTRDIFF_MAX. Cost: arithmetic. */
 EMMA_API size_t emma_good_size(size_t size) EMMA_NOEXCEPT;
 
 /* Whether address lies in memory of this copy of emma, in a block or not. Any value may be asked for. Returns: 1 or 0.
@@ -86,11 +86,13 @@ EMMA_API int emma_owns(const void *address) EMMA_NOEXCEPT;
 EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
 
 /* The calling thread ends: what its cache holds is for others. Later operations of this thread still work, slower.
- * libemma-malloc calls it by itself. Without it, another thread finds out that this one is gone when it starts.
+ * libemma-malloc calls it by itself; with libemma, let it be a thread's last act. Without it, threads that start later find
+ * out that this one is gone.
  * Signals: not in a handler. */
 EMMA_API void emma_thread_exit(void) EMMA_NOEXCEPT;
 
-/* Figures of the default heap. The sizes add up when other threads are idle; otherwise each is right by itself. */
+/* Figures of emma's heap, exact when other threads are idle. What is cached, in spans and dirty: docs/ARCHITECTURE.md.
+ * active_bytes is what allocated, cached and not yet used blocks lie in; mapped_bytes is active, dirty and clean memory. */
 typedef struct emma_stats {
     size_t allocated_bytes; /* in live blocks, by their usable sizes */
     size_t cached_bytes;    /* in free blocks of caches and the depot */
@@ -104,11 +106,12 @@ typedef struct emma_stats {
 /* Fill in the figures. Cost: O(heap), no system call. */
 EMMA_API void emma_stats_read(emma_stats *stats) EMMA_NOEXCEPT;
 
-/* Set options of the default heap: "key=value,key=value", as docs/TUNING.md has them.
- * Returns: NULL if all was understood, else the first part that was not; what comes before it is set. */
+/* Set options: "key=value,key=value", as docs/TUNING.md has them; at any time, by any thread. NULL sets nothing.
+ * Returns: NULL if all was understood, else where in options it was not; what comes before that is set. */
 EMMA_API const char *emma_configure(const char *options) EMMA_NOEXCEPT;
 
-/* Write a line for each option into buffer: key, present value, meaning. Returns: bytes written, at most size. */
+/* Write a line for each option into buffer: key, present value, meaning; what does not fit is cut, and no NUL is added.
+ * Returns: bytes written, at most size; 1024 are enough. */
 EMMA_API size_t emma_options_help(char *buffer, size_t size) EMMA_NOEXCEPT;
 
 #ifdef __cplusplus

@@ -80,7 +80,7 @@ static const char *apply_one(emma_heap *heap, const char *text) {
 }
 
 const char *emma__options_apply(emma_heap *heap, const char *options) {
-    while (*options != '\0') {
+    while (options != 0 && *options != '\0') {
         const char *end = *options == ',' ? options : apply_one(heap, options);
         if (end == 0)
             return options;

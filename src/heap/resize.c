@@ -2,7 +2,7 @@
 #include "heap/heap.h"
 
 enum {
-    /* Below this much to copy, copying is faster than moving pages (measured: docs/BENCHMARKS.md). */
+    /* Below this much to copy, copying is faster than moving pages. */
     MOVE_MIN_BYTES = 256 * 1024,
 };
 

@@ -47,6 +47,7 @@ static const rule ours[] = {
     WITH(mmap, 3, ALL_BUT(0x100000), 0x02 | 0x20 | 0x4000),
     WITH(munmap, ANY, 0, 0),
     WITH(mremap, 3, UINT32_MAX, 0),
+    WITH(mremap, 3, UINT32_MAX, 1 | 2),
     WITH(mremap, 3, UINT32_MAX, 1 | 2 | 4),
     WITH(madvise, 2, UINT32_MAX, 4),
     WITH(madvise, 2, UINT32_MAX, 18),

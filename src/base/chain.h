@@ -69,6 +69,14 @@ static EMMA_ALWAYS_INLINE void emma__chain_unmark(void *block) {
     *(emma_chain *)block = 0;
 }
 
+/* Whether block is in a chain. The chain must be in hand. Cost: a step for each block. */
+static inline bool emma__chain_contains(emma_chain chain, const void *block) {
+    for (; !emma__chain_is_empty(chain); chain = emma__chain_rest(chain))
+        if (emma__chain_first(chain) == block)
+            return true;
+    return false;
+}
+
 /* Put the number of blocks in place of the tag, and back. */
 static inline emma_chain emma__chain_pack(emma_chain chain, unsigned count) {
     return (chain & ~(emma_chain)0xFF00) | (emma_chain)(uint8_t)count << 8;

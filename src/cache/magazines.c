@@ -9,16 +9,19 @@ static void store(_Atomic(emma_chain) *word, emma_chain chain) {
     ATOMIC_STORE(word, chain, release); /* see the banner of magazines.h: fork */
 }
 
-static unsigned most_blocks(unsigned class) {
-    size_t blocks = EMMA_MAGAZINE_MAX_BYTES / emma__class_size(class);
-    blocks = blocks < EMMA_MAGAZINE_MAX_BLOCKS ? blocks : EMMA_MAGAZINE_MAX_BLOCKS;
+/* How many blocks of a class keep to a limit in bytes and one in blocks; the least magazine holds more than that. */
+static unsigned blocks_within(unsigned class, size_t bytes, size_t most) {
+    size_t blocks = bytes / emma__class_size(class);
+    blocks = blocks < most ? blocks : most;
     return EMMA_TORTURE || blocks < EMMA_MAGAZINE_MIN_BLOCKS ? EMMA_MAGAZINE_MIN_BLOCKS : (unsigned)blocks;
 }
 
+static unsigned most_blocks(unsigned class) {
+    return blocks_within(class, EMMA_MAGAZINE_MAX_BYTES, EMMA_MAGAZINE_MAX_BLOCKS);
+}
+
 static unsigned first_blocks(unsigned class) {
-    size_t blocks = EMMA_MAGAZINE_FIRST_BYTES / emma__class_size(class);
-    blocks = blocks < EMMA_MAGAZINE_FIRST_BLOCKS ? blocks : EMMA_MAGAZINE_FIRST_BLOCKS;
-    return EMMA_TORTURE || blocks < EMMA_MAGAZINE_MIN_BLOCKS ? EMMA_MAGAZINE_MIN_BLOCKS : (unsigned)blocks;
+    return blocks_within(class, EMMA_MAGAZINE_FIRST_BYTES, EMMA_MAGAZINE_FIRST_BLOCKS);
 }
 
 static uint32_t pair_bytes(unsigned class, unsigned capacity) {
@@ -187,13 +190,7 @@ size_t emma__magazines_count(const emma_magazines *magazines, unsigned class) {
            magazines->shape[class].spare_count;
 }
 
-static bool contains(emma_chain chain, const void *block) {
-    for (; !emma__chain_is_empty(chain); chain = emma__chain_rest(chain))
-        if (emma__chain_first(chain) == block)
-            return true;
-    return false;
-}
-
 bool emma__magazines_contain(const emma_magazines *magazines, unsigned class, const void *block) {
-    return contains(load(&magazines->of[class].loaded), block) || contains(load(&magazines->of[class].spare), block);
+    return emma__chain_contains(load(&magazines->of[class].loaded), block) ||
+           emma__chain_contains(load(&magazines->of[class].spare), block);
 }

@@ -60,13 +60,6 @@ static bool is_plausible(emma_heap *heap, emma_chain word, unsigned class) {
     return found.kind == EMMA_BLOCK_SMALL && found.class == class;
 }
 
-static bool chain_contains(emma_chain chain, const void *block) {
-    for (; !emma__chain_is_empty(chain); chain = emma__chain_rest(chain))
-        if (emma__chain_first(chain) == block)
-            return true;
-    return false;
-}
-
 /* Each chain of the shelf is taken out, looked at and put back. */
 static bool depot_contains(emma_depot *depot, unsigned class, const void *block) {
     bool found = false;
@@ -74,7 +67,7 @@ static bool depot_contains(emma_depot *depot, unsigned class, const void *block)
         emma_chain packed = ATOMIC_EXCHANGE(&depot->shelf[class].slot[i], 0, acquire);
         if (packed == 0)
             continue;
-        found = chain_contains(emma__chain_unpack(packed), block);
+        found = emma__chain_contains(emma__chain_unpack(packed), block);
         emma__depot_put(depot, class, emma__chain_unpack(packed), emma__chain_packed_count(packed));
     }
     return found;

@@ -40,19 +40,19 @@ static void unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe)
     ATOMIC_STORE(&stripe->claimed, 0, release);
 }
 
-/* Claim one of the stripes, beginning with one that other threads probably do not. Returns: 0 iff all are held. */
+/* Claim one of the stripes, beginning with one that other threads probably do not; one more is made only when all that
+   there are, are held. Returns: 0 iff all are held and there is no more to be had. */
 static emma_stripe *claim(emma_shared *shared) {
     unsigned here;
     unsigned start = (unsigned)((uintptr_t)&here >> 12); /* threads have different stacks */
+    unsigned empty = EMMA_STRIPES;
     for (unsigned i = 0; i < EMMA_STRIPES; i++) {
         unsigned at = (start + i) % EMMA_STRIPES;
         emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[at], acquire);
         if (stripe == 0) {
-            replace(shared, at, 0);
-            stripe = ATOMIC_LOAD(&shared->entry[at], acquire);
-        }
-        if (stripe == 0)
+            empty = at;
             continue;
+        }
         if (try_claim(stripe)) {
             ATOMIC_STORE(&stripe->misses, 0, relaxed);
             return stripe;
@@ -60,7 +60,11 @@ static emma_stripe *claim(emma_shared *shared) {
         if (ATOMIC_ADD(&stripe->misses, 1, relaxed) % EMMA_STRIPE_PATIENCE == EMMA_STRIPE_PATIENCE - 1)
             replace(shared, at, stripe);
     }
-    return 0;
+    if (empty == EMMA_STRIPES)
+        return 0;
+    replace(shared, empty, 0);
+    emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[empty], acquire);
+    return stripe != 0 && try_claim(stripe) ? stripe : 0;
 }
 
 /* Without any stripe: a block of a magazine from the depot, the rest of which goes back. */

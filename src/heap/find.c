@@ -1,6 +1,5 @@
 /* find.c: what an address is. Interface in heap.h. */
 #include "heap/heap.h"
-#include "span/span_word.h"
 
 static const emma_block no_block = {EMMA_BLOCK_NONE, EMMA_CLASS_NONE, 0};
 

@@ -72,23 +72,17 @@ bool emma__regions_claim_at(emma_regions *regions, uintptr_t address, unsigned n
     return true;
 }
 
-void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n, bool dirty) {
+void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n) {
     emma_tract *tract = emma__tract_of(address);
     unsigned slice = emma__tract_slice_of(address);
-    unsigned dirty_slices = n;
-    if (dirty) {
-        uint32_t now = ATOMIC_LOAD(&regions->now_seconds, relaxed);
-        for (unsigned i = slice / EMMA_CHUNK_SLICES; i <= (slice + n - 1) / EMMA_CHUNK_SLICES; i++)
-            ATOMIC_STORE(&tract->dirty_since[i], now, relaxed);
-    } else {
-        for (unsigned i = 0; i < n; i++)
-            dirty_slices -= !emma__tract_is_dirty(tract, slice + i);
-    }
+    uint32_t now = ATOMIC_LOAD(&regions->now_seconds, relaxed);
+    for (unsigned i = slice / EMMA_CHUNK_SLICES; i <= (slice + n - 1) / EMMA_CHUNK_SLICES; i++)
+        ATOMIC_STORE(&tract->dirty_since[i], now, relaxed);
     /* The count first: a claim that follows the release subtracts what is already counted. */
-    ATOMIC_ADD(&regions->dirty_slices, dirty_slices, relaxed);
-    ATOMIC_ADD(&regions->freed_slices, dirty_slices, relaxed);
+    ATOMIC_ADD(&regions->dirty_slices, n, relaxed);
+    ATOMIC_ADD(&regions->freed_slices, n, relaxed);
     ATOMIC_SUB(&regions->used_slices, n, relaxed);
-    emma__tract_release(tract, slice, n, dirty);
+    emma__tract_release(tract, slice, n, true);
 }
 
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk) {

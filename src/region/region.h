@@ -68,8 +68,8 @@ uintptr_t emma__regions_claim(emma_regions *regions, unsigned n, unsigned align)
 /* Claim the n slices at address, if they are free. Returns: whether. */
 bool emma__regions_claim_at(emma_regions *regions, uintptr_t address, unsigned n);
 
-/* Give back slices, all or a part of a run. dirty: they may hold something other than zero. */
-void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n, bool dirty);
+/* Give back slices, all or a part of a run; they count as dirty. */
+void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n);
 
 /* Purge the free dirty slices of one chunk. Returns: how many slices were purged. Cost: a system call for each run. */
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk);

@@ -35,7 +35,7 @@ bool emma__spans_release_large(emma_spans *spans, uintptr_t address) {
     uint64_t live = emma__span_word_pack(large_word);
     if (!ATOMIC_CAS(&span->word, &live, 0, acq_rel)) /* of two frees of one block, one fails */
         return false;
-    emma__regions_release(&spans->regions, address, slices, true);
+    emma__regions_release(&spans->regions, address, slices);
     return true;
 }
 
@@ -60,6 +60,6 @@ bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_
     if (after < before) /* the length first, then the tail; and what is left of the last slice, if it is much */
         purge_rest(address + usable_of(size_bytes), address + ((uintptr_t)after << EMMA_SLICE_LOG2), spans);
     if (after < before)
-        emma__regions_release(&spans->regions, address + ((uintptr_t)after << EMMA_SLICE_LOG2), before - after, true);
+        emma__regions_release(&spans->regions, address + ((uintptr_t)after << EMMA_SLICE_LOG2), before - after);
     return true;
 }

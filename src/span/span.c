@@ -22,7 +22,7 @@ static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
     }
     ATOMIC_STORE(&span->word, 0, release);
     ATOMIC_SUB(&spans->slices, slices, relaxed);
-    emma__regions_release(&spans->regions, start, slices, true);
+    emma__regions_release(&spans->regions, start, slices);
 }
 
 /* Whether next to nothing of a span is out: it keeps much memory for little. */

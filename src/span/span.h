@@ -136,6 +136,13 @@ bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_
 /* Whether address may be the start of a live block of this class, as far as the span's record tells. */
 bool emma__span_is_block(emma_span *record, uintptr_t address);
 
+/* Whether a word is one that a block at home may begin with. Almost no other word is. */
+bool emma__span_is_home_word(uint64_t word);
+
+/* Whether a block of this class is at home in its span. Finds it only if the span is offered and can be claimed: an owned
+ * one's chains are its owner's. Requires: block lies in a span of this class. Cost: a step for each block at home. */
+bool emma__spans_contain(emma_spans *spans, unsigned class, const void *block);
+
 /* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract.
  * Returns: bytes purged. Cost: claims the span if it is offered; a step for each free block; a system call for each run
  * of pages. */

@@ -50,7 +50,7 @@ static void *claim_and_release(void *unused) {
         uintptr_t *last = unit_pointer(held[i] + length[i] * EMMA_SLICE_BYTES - 8);
         expect(*(uintptr_t *)unit_pointer(held[i]) == *last);
         if (step % 2 != 0) {
-            emma__regions_release(regions, held[i], length[i], true);
+            emma__regions_release(regions, held[i], length[i]);
             held[i] = 0;
         }
         if (step % 500 == 0)
@@ -58,7 +58,7 @@ static void *claim_and_release(void *unused) {
     }
     for (unsigned i = 0; i < HELD; i++)
         if (held[i] != 0)
-            emma__regions_release(regions, held[i], length[i], true);
+            emma__regions_release(regions, held[i], length[i]);
     return unused;
 }
 

@@ -31,8 +31,8 @@ static void lowest_address_first(void) {
         block[i] = emma__regions_claim(&regions, 2, 1);
     for (unsigned i = 1; i < 6; i++)
         IS(block[i], block[i - 1] + 2 * EMMA_SLICE_BYTES);
-    emma__regions_release(&regions, block[4], 2, true);
-    emma__regions_release(&regions, block[1], 2, true);
+    emma__regions_release(&regions, block[4], 2);
+    emma__regions_release(&regions, block[1], 2);
     IS(emma__regions_claim(&regions, 2, 1), block[1]);
     IS(emma__regions_claim(&regions, 2, 1), block[4]);
     OK(counts_agree());
@@ -58,7 +58,7 @@ static void a_part_of_a_run_goes_back(void) {
     unsigned n = EMMA_CHUNK_SLICES + 9;
     uintptr_t address = emma__regions_claim(&regions, n, 1);
     size_t used = regions.used_slices;
-    emma__regions_release(&regions, address + 5 * (uintptr_t)EMMA_SLICE_BYTES, n - 5, true);
+    emma__regions_release(&regions, address + 5 * (uintptr_t)EMMA_SLICE_BYTES, n - 5);
     IS(regions.used_slices, used - (n - 5));
     IS(regions.dirty_slices, n - 5);
     IS(regions.freed_slices, n - 5);
@@ -67,20 +67,6 @@ static void a_part_of_a_run_goes_back(void) {
     OK(!emma__regions_claim_at(&regions, address, 1));
     IS(regions.used_slices, used);
     IS(regions.dirty_slices, 0);
-    OK(counts_agree());
-}
-
-static void clean_releases_are_not_dirty(void) {
-    unit_regions_reset(&regions);
-    uintptr_t address = emma__regions_claim(&regions, 10, 1);
-    emma__regions_release(&regions, address, 4, false);
-    IS(regions.dirty_slices, 0);
-    emma__regions_release(&regions, address + 4 * (uintptr_t)EMMA_SLICE_BYTES, 6, true);
-    IS(regions.dirty_slices, 6);
-    address = emma__regions_claim(&regions, 10, 1);
-    IS(regions.dirty_slices, 0);
-    emma__regions_release(&regions, address, 10, false); /* six of them are dirty as before */
-    IS(regions.dirty_slices, 6);
     OK(counts_agree());
 }
 
@@ -103,8 +89,8 @@ static void a_chunk_is_purged(void) {
     emma_tract *tract = emma__tract_of(address);
     for (unsigned i = 0; i < 12; i++)
         unit_fill(unit_pointer(address + (uintptr_t)i * EMMA_SLICE_BYTES), EMMA_SLICE_BYTES, i);
-    emma__regions_release(&regions, address + 2 * (uintptr_t)EMMA_SLICE_BYTES, 3, true);
-    emma__regions_release(&regions, address + 7 * (uintptr_t)EMMA_SLICE_BYTES, 1, true);
+    emma__regions_release(&regions, address + 2 * (uintptr_t)EMMA_SLICE_BYTES, 3);
+    emma__regions_release(&regions, address + 7 * (uintptr_t)EMMA_SLICE_BYTES, 1);
     IS(unit_resident_pages(address, 12 * EMMA_SLICE_BYTES), 12 * (EMMA_SLICE_BYTES / page));
     IS(emma__regions_purge_chunk(&regions, tract, 0), 4);
     IS(unit_resident_pages(address, 12 * EMMA_SLICE_BYTES), 8 * (EMMA_SLICE_BYTES / page));
@@ -125,7 +111,7 @@ static void a_whole_chunk_is_purged(void) {
     uintptr_t address = emma__regions_claim(&regions, EMMA_CHUNK_SLICES, EMMA_CHUNK_SLICES);
     IS(address % EMMA_CHUNK_BYTES, 0);
     unit_fill(unit_pointer(address), EMMA_CHUNK_BYTES, 1);
-    emma__regions_release(&regions, address, EMMA_CHUNK_SLICES, true);
+    emma__regions_release(&regions, address, EMMA_CHUNK_SLICES);
     unsigned chunk = emma__tract_slice_of(address) / EMMA_CHUNK_SLICES;
     IS(emma__regions_purge_chunk(&regions, emma__tract_of(address), chunk), EMMA_CHUNK_SLICES);
     IS(unit_resident_pages(address, EMMA_CHUNK_BYTES), 0);
@@ -172,7 +158,7 @@ static void counts_agree_after_random_steps(void) {
             held[count++].n = n;
         } else if (random < 95 && count != 0) {
             unsigned i = (unsigned)(unit_random(&state) % count);
-            emma__regions_release(&regions, held[i].address, held[i].n, random % 3 != 0);
+            emma__regions_release(&regions, held[i].address, held[i].n);
             held[i] = held[--count];
         } else if (regions.first != 0) {
             emma_tract *tract = emma__regions_next_tract(&regions, 0);
@@ -186,7 +172,6 @@ static void counts_agree_after_random_steps(void) {
 TAP_MAIN({"the lowest address is claimed first", lowest_address_first},
          {"claimed memory is zero and can be written to its ends", memory_is_readable_and_zero},
          {"a part of a run goes back and is claimed again", a_part_of_a_run_goes_back},
-         {"a clean release leaves dirty counts as they were", clean_releases_are_not_dirty},
          {"what is behind a tract or not mapped cannot be claimed", a_tracts_end_cannot_be_claimed},
          {"purging a chunk: pages leave, only those", a_chunk_is_purged},
          {"purging a chunk that is free as a whole", a_whole_chunk_is_purged},

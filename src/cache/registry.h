@@ -20,7 +20,7 @@
 
 #include "cache/magazines.h"
 
-enum { EMMA_RECORDS_PER_BLOCK = 56 };
+enum { EMMA_RECORDS_PER_BLOCK = 56, EMMA_JANITOR_STACKS = 2 };
 
 typedef struct emma_record {
     emma_magazines magazines; /* first: a thread's cache word is the address of its magazines */
@@ -35,7 +35,8 @@ typedef struct emma_record_block {
 /* What fork clears in children. */
 typedef struct emma_wiped {
     _Atomic(uint32_t) generation;
-    _Atomic(uint32_t) janitor; /* the janitor's thread id; 1: being started; 0: none (purge/janitor.c) */
+    _Atomic(uint32_t) janitor;                         /* an emma_janitor_state (purge/purge.h) */
+    _Atomic(uint32_t) stack_user[EMMA_JANITOR_STACKS]; /* the thread on each of the janitor's stacks; 0: none */
 } emma_wiped;
 
 typedef struct emma_registry {

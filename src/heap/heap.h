@@ -29,7 +29,7 @@ typedef struct emma_purge_state {
     _Atomic(size_t) janitor;          /* when it may be started: 0 off, 1 threads, 2 on (ctl/options.h) */
     _Atomic(size_t) dirty_bytes;      /* the part of the bound that does not depend on what is used */
     _Atomic(size_t) dirty_seconds;
-    _Atomic(uintptr_t) janitor_stack;
+    _Atomic(uintptr_t) janitor_stack[EMMA_JANITOR_STACKS];
 } emma_purge_state;
 
 /* The default settings; the rest of a heap begins as zero. */

@@ -57,7 +57,13 @@ size_t emma__purge_all(emma_heap *heap, emma_thread *thread);
 /* The dirty bytes that the heap may keep at present (tick.c). */
 size_t emma__purge_bound(emma_heap *heap);
 
-/* Start the janitor if it may be, and none runs (janitor.c). */
+/* What the janitor's word says; janitor.c has the reasons. */
+typedef enum emma_janitor_state { EMMA_JANITOR_NONE, EMMA_JANITOR_HERE, EMMA_JANITOR_ASKED } emma_janitor_state;
+
+/* If there is something for the janitor to do: start it, or ask the one that is here to stay. */
 void emma__janitor_start(emma_heap *heap);
+
+/* The janitor's: be gone, unless somebody asked since it last looked; then it is to look again. Returns: whether it may go. */
+bool emma__janitor_leave(emma_wiped *wiped);
 
 #endif

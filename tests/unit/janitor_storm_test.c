@@ -38,8 +38,17 @@ static bool is_clean(void) {
     return ATOMIC_LOAD(&emma__heap_regions(&heap)->dirty_slices, acquire) == 0;
 }
 
+/* The thread that is on a stack of the janitor's. */
+static uint32_t stack_user(unsigned i) {
+    return heap.registry.wiped != 0 ? ATOMIC_LOAD(&heap.registry.wiped->stack_user[i], acquire) : 0;
+}
+
 static bool is_gone(void) {
-    return janitor_word() == 0;
+    return janitor_word() == EMMA_JANITOR_NONE && stack_user(0) == 0 && stack_user(1) == 0;
+}
+
+static bool is_unwatched(void) {
+    return EMMA_THREAD_SANITIZER || EMMA_ADDRESS_SANITIZER;
 }
 
 static void stays_off(void) {
@@ -51,7 +60,7 @@ static void stays_off(void) {
     heap.purge.janitor = 1; /* only where a second thread has used the heap */
     emma__janitor_start(&heap);
     IS(janitor_word(), 0);
-    OK(heap.purge.janitor_stack == 0);
+    OK(heap.purge.janitor_stack[0] == 0);
 }
 
 static void has_nothing_to_do(void) {
@@ -63,7 +72,7 @@ static void has_nothing_to_do(void) {
 }
 
 static void cleans_up_and_ends(void) {
-    if (EMMA_THREAD_SANITIZER || EMMA_ADDRESS_SANITIZER) {
+    if (is_unwatched()) {
         tap_skip("sanitizers do not know threads that libc did not make");
         return;
     }
@@ -71,22 +80,104 @@ static void cleans_up_and_ends(void) {
     make_dirty();
     heap.purge.janitor = 2;
     emma__janitor_start(&heap);
-    uint32_t id = janitor_word();
+    uint32_t id = stack_user(0);
+    IS(janitor_word(), EMMA_JANITOR_HERE);
     OK(id != 0 && id != emma__plat_thread_id());
     emma__janitor_start(&heap); /* there is one already */
-    IS(janitor_word(), id);
+    IS(janitor_word(), EMMA_JANITOR_ASKED);
+    OK(stack_user(0) == id && stack_user(1) == 0);
     OK(wait_until(is_clean));
     OK(unit_is_filled(held[0], LUMP, 0));
     IS(unit_resident_pages((uintptr_t)held[BLOCKS - 1], LUMP), 0);
     OK(wait_until(is_gone));
     OK(unit_heap_sound(&heap, 0));
-    uintptr_t stack = heap.purge.janitor_stack;
+    uintptr_t stack = heap.purge.janitor_stack[0];
     make_dirty(); /* a second one, on the same stack */
     emma__janitor_start(&heap);
-    OK(janitor_word() != 0 && heap.purge.janitor_stack == stack);
+    OK(stack_user(0) != 0 && heap.purge.janitor_stack[0] == stack && heap.purge.janitor_stack[1] == 0);
     OK(wait_until(is_clean));
     OK(wait_until(is_gone));
 }
 
+/* Whichever of the two comes first, the last look comes after the free. */
+static void a_free_at_its_end_is_seen(void) {
+    if (is_unwatched()) {
+        tap_skip("sanitizers do not know threads that libc did not make");
+        return;
+    }
+    unit_heap_reset(&heap);
+    make_dirty();
+    heap.purge.janitor = 2;
+    emma__registry_generation(&heap.registry);
+    emma_wiped *wiped = heap.registry.wiped;
+    wiped->janitor = EMMA_JANITOR_HERE; /* as after the last look */
+    emma__janitor_start(&heap);
+    IS(wiped->janitor, EMMA_JANITOR_ASKED);
+    emma__janitor_start(&heap);
+    IS(wiped->janitor, EMMA_JANITOR_ASKED);
+    OK(!emma__janitor_leave(wiped)); /* it stays */
+    IS(wiped->janitor, EMMA_JANITOR_HERE);
+    OK(emma__janitor_leave(wiped));
+    IS(wiped->janitor, EMMA_JANITOR_NONE);
+
+    wiped->stack_user[0] = 1; /* it has left, but not its stack yet: another one is made */
+    emma__janitor_start(&heap);
+    IS(wiped->janitor, EMMA_JANITOR_HERE);
+    OK(stack_user(1) != 0 && heap.purge.janitor_stack[0] == 0 && heap.purge.janitor_stack[1] != 0);
+    OK(wait_until(is_clean));
+    wiped->stack_user[0] = 0;
+    OK(wait_until(is_gone));
+
+    make_dirty();
+    wiped->stack_user[0] = wiped->stack_user[1] = 1; /* two are on their way: later */
+    emma__janitor_start(&heap);
+    IS(wiped->janitor, EMMA_JANITOR_NONE);
+    wiped->stack_user[0] = wiped->stack_user[1] = 0;
+}
+
+enum { SMALL_BYTES = 64, SMALL_BLOCKS = (12 << 20) / SMALL_BYTES, KEPT_SHARE = 512 };
+static void *small[SMALL_BLOCKS];
+
+static bool is_idle(void) {
+    return is_clean() && heap.purge.crest_bytes != SIZE_MAX / 2;
+}
+
+/* Blocks come home while it idles, and no slice becomes free of it: the spans are compacted once more. */
+static void what_falls_while_it_idles_goes_back(void) {
+    if (is_unwatched()) {
+        tap_skip("sanitizers do not know threads that libc did not make");
+        return;
+    }
+    unit_heap_reset(&heap);
+    for (unsigned i = 0; i < SMALL_BLOCKS; i++) {
+        small[i] = unit_alloc(&heap, 0, SMALL_BYTES);
+        *(char *)small[i] = 1;
+    }
+    make_dirty();
+    heap.purge.janitor = 2;
+    heap.purge.crest_bytes = SIZE_MAX / 2; /* its first compaction corrects that */
+    emma__janitor_start(&heap);
+    OK(wait_until(is_idle));
+    emma__plat_sleep(1500); /* a quiet look later */
+    size_t freed = emma__heap_regions(&heap)->freed_slices;
+    heap.purge.crest_bytes = heap.depot.spans.out_bytes;
+    for (unsigned i = 0; i < SMALL_BLOCKS; i++)
+        if (i % KEPT_SHARE != 0)
+            unit_free(&heap, 0, small[i]);
+    emma__heap_collect(&heap, 0);
+    OK(EMMA_TORTURE || emma__heap_regions(&heap)->freed_slices == freed);
+    OK(heap.depot.spans.out_bytes + (4 << 20) < heap.purge.crest_bytes);
+    OK(janitor_word() == EMMA_JANITOR_HERE);
+    emma__janitor_start(&heap); /* as a tick does */
+    OK(wait_until(is_gone));
+    OK(heap.purge.crest_bytes == heap.depot.spans.out_bytes);
+    size_t resident = 0;
+    for (unsigned i = 0; i < SMALL_BLOCKS; i += KEPT_SHARE)
+        resident += unit_resident_pages((uintptr_t)small[i] & ~(uintptr_t)(EMMA_SLICE_BYTES - 1), EMMA_SLICE_BYTES);
+    OK(resident < SMALL_BLOCKS / KEPT_SHARE * 4);
+}
+
 TAP_MAIN({"it is not started where it may not be", stays_off}, {"it is not started for little", has_nothing_to_do},
-         {"it cleans up, ends, and is started again", cleans_up_and_ends})
+         {"it cleans up, ends, and is started again", cleans_up_and_ends},
+         {"a free at its end is seen", a_free_at_its_end_is_seen},
+         {"what falls while it idles goes back", what_falls_while_it_idles_goes_back})

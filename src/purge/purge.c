@@ -32,8 +32,8 @@ size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds) {
             while (tracts != 0 && purged < slices) {
                 unsigned bit = emma__bits_highest(tracts);
                 tracts &= ~(UINT64_C(1) << bit);
-                uintptr_t address = region->base + ((uintptr_t)(word * 64 + bit) << EMMA_TRACT_LOG2);
-                purged += purge_tract(regions, emma__tract_of(address), slices - purged, seconds);
+                emma_tract *tract = emma__tract_of(emma__region_slot_address(region, word * 64 + bit));
+                purged += purge_tract(regions, tract, slices - purged, seconds);
             }
         }
     }

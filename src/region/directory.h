@@ -2,8 +2,7 @@
  *
  *     entry[address >> TRACT_LOG2]:  NONE | TRACT | HUGE | HUGE_REST
  *
- * The directory is the one thing that heaps share. It is zero-filled static memory of which only the touched pages
- * exist. An entry is set before a block of the granule is handed out and cleared before the granule is unmapped, so a
+ * The directory is the one thing that heaps share. It is zero-filled static memory of which only the touched pages exist. An entry is set before a block of the granule is handed out and cleared before the granule is unmapped, so a
  * legal free always finds its entry: the program's own order carries it from the malloc to the free.
  *
  * Threads, signals: any. Cost of a look-up: one load. */
@@ -23,6 +22,8 @@ typedef enum emma_granule {
 
 typedef struct emma_directory {
     _Atomic(uint8_t) entry[(size_t)1 << (EMMA_ADDRESS_LOG2 - EMMA_TRACT_LOG2)];
+    _Atomic(uint64_t) next_place; /* where the next made heap is looked for: only a hint (window.c) */
+    _Atomic(uint64_t) made;       /* heaps made and not destroyed */
 } emma_directory;
 
 /* What lies at an address. Any value may be asked for. Pairs with the release in emma__directory_set. */

@@ -20,6 +20,16 @@ static void unmark(emma_directory *directory, uintptr_t address, unsigned from, 
         emma__directory_set(directory, address + ((uintptr_t)i << EMMA_TRACT_LOG2), EMMA_GRANULE_NONE);
 }
 
+/* What emma__regions_destroy has to find. */
+static void note(emma_region *region, uintptr_t address, bool is_huge) {
+    unsigned slot = emma__region_slot_of(region, address);
+    uint64_t bit = UINT64_C(1) << (slot % 64);
+    if (is_huge)
+        ATOMIC_OR(&region->huge[slot / 64], bit, relaxed);
+    else
+        ATOMIC_AND(&region->huge[slot / 64], ~bit, relaxed);
+}
+
 emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address) {
     uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
     while (emma__directory_get(directory, granule) == EMMA_GRANULE_HUGE_REST)
@@ -56,6 +66,7 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
         ATOMIC_STORE(&huge->is_live, 1, relaxed);
         ATOMIC_ADD(&regions->huge_bytes, emma__huge_usable(huge), relaxed);
         ATOMIC_ADD(&regions->huge_count, 1, relaxed);
+        note(region, address, true);
         mark(regions->directory, address, 0, slots_of(bytes));
         return huge;
     }
@@ -67,6 +78,7 @@ void emma__huge_release(emma_regions *regions, emma_huge *huge) {
     emma_region *region = huge->region;
     size_t bytes = huge->mapped_bytes;
     unmark(regions->directory, address, 0, slots_of(bytes));
+    note(region, address, false);
     ATOMIC_SUB(&regions->huge_bytes, emma__huge_usable(huge), relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
     if (emma__plat_unmap(address, bytes))
@@ -152,6 +164,7 @@ emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_by
     }
     /* What is left of the old one is its header. Where the block was, others may have mapped by now. */
     emma_region *region = huge->region;
+    note(region, address, false);
     ATOMIC_SUB(&regions->huge_bytes, usable_bytes, relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
     if (emma__plat_unmap(address, huge->block - address))

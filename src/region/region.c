@@ -21,7 +21,7 @@ static void clear_hint(emma_region *region, emma_tract *tract, unsigned rank) {
 }
 
 static emma_tract *tract_in_slot(const emma_region *region, unsigned slot) {
-    return emma__tract_of(region->base + ((uintptr_t)slot << EMMA_TRACT_LOG2));
+    return emma__tract_of(emma__region_slot_address(region, slot));
 }
 
 static void count_claim(emma_regions *regions, unsigned n, unsigned dirty) {

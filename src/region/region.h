@@ -5,14 +5,17 @@
  *    |  header   |  class bytes  |  tract 0  |  tract 1  | huge block ...  |  nothing mapped yet  |
  *    +-----------+---------------+-----------+-----------+-----------+------------------------+
  *
- * A region is a window at a random address far from others (nothing is reserved in it), divided into slots of one
- * tract. A slot is claimed by one bit; a tract is mapped in it in steps, as the heap grows: the mapping itself is the
- * claim, since the kernel refuses to map over anything. A slot found occupied by a stranger's mapping is left claimed
- * for ever and the next one taken. Class bytes, one for each slice of the window, belong to the span layer; they lie at
- * a constant distance below the base, so that free finds the class of any block of the heap's first region with one
- * subtraction, one comparison and one load.
+ * A region is a window of addresses (nothing is reserved in it), divided into slots of one tract. A slot is claimed by
+ * one bit; a tract is mapped in it in steps, as the heap grows: the mapping itself is the claim, since the kernel refuses
+ * to map over anything. So windows of several heaps may overlap. A slot found occupied, by a stranger or by another heap,
+ * is left claimed for ever and the next one taken.
  *
- * Nothing is ever unmapped from a region but huge blocks. Regions form a list that only grows.
+ * Class bytes, one for each slice of the window, belong to the span layer. Only the first region of the default heap has
+ * them: at a constant distance below the base, so that free finds the class of a block there with one subtraction, one
+ * comparison and one load. The header of a made heap's first region lies in its first tract, so an empty heap is one
+ * mapping; other headers are mappings of their own.
+ *
+ * Nothing is ever unmapped from a region but huge blocks, until the heap is destroyed. Regions form a list that only grows.
  *
  * Invariants: free slices <= mapped slices; a slice is in one hand or in one chunk word (law 1).
  * Threads, signals, fork: any, lock-free. Failure of any system call changes nothing. */
@@ -33,9 +36,12 @@ enum {
 typedef struct emma_region {
     uintptr_t base;
     struct emma_regions *owner;
+    uint8_t *classes;   /* class bytes; 0: none */
+    size_t header_bytes; /* of a header with a mapping of its own; 0: it lies in a tract */
     _Atomic(struct emma_region *) next;
     _Atomic(uint64_t) slot[EMMA_REGION_SLOT_WORDS];  /* claimed */
     _Atomic(uint64_t) tract[EMMA_REGION_SLOT_WORDS]; /* holds a tract that is mapped and ready */
+    _Atomic(uint64_t) huge[EMMA_REGION_SLOT_WORDS];  /* a huge block begins in it */
     _Atomic(uint64_t) hint[EMMA_RUN_RANKS][EMMA_REGION_SLOT_WORDS];
 } emma_region;
 
@@ -43,8 +49,9 @@ EMMA_STATIC_ASSERT(sizeof(emma_region) <= EMMA_REGION_OWN_BYTES, "the region's o
 
 /* All the memory of one heap. EMMA_REGIONS_INITIAL, the rest zero, is a valid value: no memory yet. */
 typedef struct emma_regions {
-    _Atomic(uintptr_t) base; /* of the first region: read by every free */
+    _Atomic(uintptr_t) base; /* of the first region, if it has class bytes: read by every free */
     emma_directory *directory;
+    size_t is_made; /* one of many: no class bytes, placed beside other made heaps */
     _Atomic(emma_region *) first;
     _Atomic(emma_tract *) growing; /* hint: the tract whose rest is mapped next */
 
@@ -96,8 +103,26 @@ static inline uint8_t *emma__region_classes(uintptr_t base) {
     return (uint8_t *)(base - EMMA_REGION_CLASS_DISTANCE); // NOLINT(performance-no-int-to-ptr)
 }
 
+static inline uintptr_t emma__region_slot_address(const emma_region *region, unsigned slot) {
+    return region->base + ((uintptr_t)slot << EMMA_TRACT_LOG2);
+}
+
+static inline unsigned emma__region_slot_of(const emma_region *region, uintptr_t address) {
+    return (unsigned)((address - region->base) >> EMMA_TRACT_LOG2);
+}
+
 /* Hints of tracts, as tract.h says. */
 void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank);
+
+/* Found the memory of a made heap: a tract whose first slices are the caller's, beside the tract's and the region's own.
+ * They read as zero. The caller sets up an emma_regions there, and says so by emma__regions_settle.
+ * Returns: where the caller's slices begin; 0 iff refused. Cost: one mapping. */
+uintptr_t emma__regions_found(emma_directory *directory, unsigned slices);
+void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices);
+
+/* Give every mapping back. regions itself may lie in one of them. Requires: nobody uses them any more.
+ * Cost: a system call for each tract and huge block. */
+void emma__regions_destroy(emma_regions *regions);
 
 bool emma__regions_valid(const emma_regions *regions);
 

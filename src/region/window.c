@@ -3,226 +3,219 @@
 
 #include "base/check.h"
 #include "plat/plat.h"
+#include "region/huge.h"
 
 enum {
-    FIRST_STEP_SLICES = EMMA_CHUNK_SLICES / 2,
-    STEP_SLICES_MIN = EMMA_CHUNK_SLICES,
-    STEP_SHARE = 8, /* a step is at most this part of what is mapped */
     OPEN_TRIES = 16,
-    SLOT_TRIES = 64,
+    FOUND_TRIES = 64,
+    FOUND_STEP_SLICES = EMMA_CHUNK_SLICES / 2,
+    REGION_SLICES = EMMA_REGION_HEADER_BYTES / EMMA_SLICE_BYTES,
+    FIRST_SLICES = EMMA_TRACT_META_SLICES + REGION_SLICES, /* before those of a founded heap's founder */
+    PACK_FROM = 8192, /* from so many heaps on they are mapped whole, so that neighbours are one mapping to the kernel */
 };
 
-/* Address zones where nothing else is put by kernels or sanitizers: { from, length }. The second is for small address
- * spaces; ThreadSanitizer allows one only. */
-static const uint64_t zones[2][2] = {
+/* Address zones where nothing else is put by kernels or sanitizers. The second of each is for small address spaces;
+ * ThreadSanitizer allows one only. */
+struct zone {
+    uint64_t from;
+    uint64_t length;
+};
+static const struct zone zones[2] = {
     {UINT64_C(20) << 40, UINT64_C(8) << 40},
     {UINT64_C(64) << 30, UINT64_C(64) << 30},
 };
-static const uint64_t thread_sanitizer_zone[2] = {UINT64_C(0x7e8000000000), UINT64_C(1) << 39};
+static const struct zone made_zones[2] = {
+    {UINT64_C(28) << 40, UINT64_C(32) << 40},
+    {UINT64_C(64) << 30, UINT64_C(64) << 30},
+};
+static const struct zone thread_sanitizer_zone = {UINT64_C(0x7e8000000000), UINT64_C(1) << 39};
 
-static const size_t region_bytes = (size_t)EMMA_REGION_HEADER_BYTES + EMMA_REGION_CLASS_DISTANCE;
+static const size_t classes_bytes = (size_t)EMMA_REGION_HEADER_BYTES + EMMA_REGION_CLASS_DISTANCE;
 
-/* Map the header of a region at a random place; seed differs from region to region. Returns: its base, or 0. */
-static uintptr_t map_header(uintptr_t seed) {
-    uint64_t hint = (emma__plat_random_hint() ^ seed) * UINT64_C(0x9e3779b97f4a7c15) >> 8;
+static uintptr_t place_in(const struct zone *zone, uint64_t number) {
+    zone = EMMA_THREAD_SANITIZER ? &thread_sanitizer_zone : zone;
+    return (uintptr_t)(zone->from + (number % (zone->length >> EMMA_TRACT_LOG2) << EMMA_TRACT_LOG2));
+}
+
+/* A number that place_in makes this address of, and not 0. */
+static uint64_t number_of(uintptr_t address) {
+    const struct zone *zone = &made_zones[address < made_zones[0].from];
+    zone = EMMA_THREAD_SANITIZER ? &thread_sanitizer_zone : zone;
+    return (address - zone->from + zone->length) >> EMMA_TRACT_LOG2;
+}
+
+static uint64_t random_number(uintptr_t seed) {
+    return (emma__plat_random_hint() ^ seed) * UINT64_C(0x9e3779b97f4a7c15) >> 8;
+}
+
+/* Map a header with class bytes at a random place. Returns: its base, or 0. */
+static uintptr_t map_with_classes(uintptr_t seed) {
+    uint64_t number = random_number(seed);
     for (unsigned try = 0; try < OPEN_TRIES; try++) { /* half of them in each zone */
-        const uint64_t *zone = EMMA_THREAD_SANITIZER ? thread_sanitizer_zone : zones[try * 2 / OPEN_TRIES];
-        uintptr_t base = (uintptr_t)(zone[0] + (hint % (zone[1] >> EMMA_TRACT_LOG2) << EMMA_TRACT_LOG2));
-        emma_map_result result = emma__plat_map_at(base - region_bytes, region_bytes);
+        uintptr_t base = place_in(&zones[try * 2 / OPEN_TRIES], number);
+        emma_map_result result = emma__plat_map_at(base - classes_bytes, classes_bytes);
         if (result == EMMA_MAP_DONE)
             return base;
         if (result == EMMA_MAP_REFUSED && try >= OPEN_TRIES / 2)
             break; /* in neither zone: memory is refused, not the address */
         if (result == EMMA_MAP_REFUSED)
             try = OPEN_TRIES / 2 - 1;
-        hint = hint * UINT64_C(6364136223846793005) + 1442695040888963407;
+        number = number * UINT64_C(6364136223846793005) + 1442695040888963407;
     }
     return 0;
 }
 
-/* Open another region at the end of the list: built aside, published by one CAS; the loser gives its own back.
- * Returns: the region after last (0: the first), or 0 iff memory is refused. */
-static emma_region *open_region(emma_regions *regions, _Atomic(emma_region *) *place) {
-    uintptr_t base = map_header((uintptr_t)place);
+/* The first region of the default heap. */
+static emma_region *open_with_classes(uintptr_t seed) {
+    uintptr_t base = map_with_classes(seed);
     if (base == 0)
         return 0;
-    emma_region *region = (emma_region *)(base - region_bytes); // NOLINT(performance-no-int-to-ptr)
+    emma_region *region = (emma_region *)(base - classes_bytes); // NOLINT(performance-no-int-to-ptr)
     region->base = base;
+    region->classes = emma__region_classes(base);
+    region->header_bytes = classes_bytes;
+    return region;
+}
+
+/* Any other: a window in the zone of the first. */
+static emma_region *open_without_classes(const emma_regions *regions, uintptr_t seed) {
+    const emma_region *first = ATOMIC_LOAD(&regions->first, acquire);
+    const struct zone *pair = regions->is_made ? made_zones : zones;
+    emma_region *region = (emma_region *)emma__plat_map(EMMA_REGION_HEADER_BYTES); // NOLINT(performance-no-int-to-ptr)
+    if (region == 0)
+        return 0;
+    region->base = place_in(&pair[first != 0 && first->base < pair[0].from], random_number(seed));
+    region->header_bytes = EMMA_REGION_HEADER_BYTES;
+    return region;
+}
+
+/* Built aside, published by one CAS; the loser gives its own back. */
+emma_region *emma__window_open(emma_regions *regions, _Atomic(emma_region *) *place) {
+    bool has_classes = place == &regions->first && !regions->is_made;
+    emma_region *region =
+        has_classes ? open_with_classes((uintptr_t)place) : open_without_classes(regions, (uintptr_t)place);
+    if (region == 0)
+        return 0;
     region->owner = regions;
     emma_region *present = 0;
     if (!ATOMIC_CAS(place, &present, region, acq_rel)) { /* pairs with the acquire loads of first and next */
-        emma__plat_unmap(base - region_bytes, region_bytes);
+        emma__plat_unmap((uintptr_t)region, region->header_bytes);
         return present;
     }
-    if (place == &regions->first) {
+    if (has_classes) {
         ATOMIC_STORE(&regions->now_seconds, emma__plat_seconds(), relaxed);
-        ATOMIC_STORE(&regions->base, base, release); /* pairs with emma__span_class_fast */
+        ATOMIC_STORE(&regions->base, region->base, release); /* pairs with emma__span_class_fast */
     }
     return region;
 }
 
-/* Map some slices behind those that a tract has; those that the caller does not get become free.
- * Returns: the caller's run, 0 iff refused; *occupied tells that the place was not free. */
-static uintptr_t extend_tract(emma_regions *regions, emma_tract *tract, unsigned n, unsigned align, bool *occupied) {
-    unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
-    unsigned start = (unsigned)emma__bits_align_up(mapped, align);
-    if (n <= EMMA_CHUNK_SLICES && start % EMMA_CHUNK_SLICES + n > EMMA_CHUNK_SLICES)
-        start = (unsigned)emma__bits_align_up(start, EMMA_CHUNK_SLICES); /* short runs do not cross chunks */
-    *occupied = true;
-    if (start + n > EMMA_TRACT_SLICES)
-        return 0;
-
-    size_t step = ATOMIC_LOAD(&regions->mapped_slices, relaxed) / STEP_SHARE;
-    unsigned end = (unsigned)emma__bits_align_up(start + n, EMMA_CHUNK_SLICES);
-    end = end < mapped + step ? (unsigned)emma__bits_align_up(mapped + step, EMMA_CHUNK_SLICES) : end;
-    end = end < EMMA_TRACT_SLICES ? end : EMMA_TRACT_SLICES;
-
-    uintptr_t at = emma__tract_address(tract, mapped);
-    emma_map_result result = emma__plat_map_at(at, (size_t)(end - mapped) << EMMA_SLICE_LOG2);
-    if (result == EMMA_MAP_REFUSED && end > start + n) {
-        end = start + n;
-        result = emma__plat_map_at(at, (size_t)(end - mapped) << EMMA_SLICE_LOG2);
-    }
-    *occupied = result == EMMA_MAP_OCCUPIED;
-    if (result != EMMA_MAP_DONE)
-        return 0;
-
-    ATOMIC_STORE(&tract->mapped_slices, end, release); /* only who mapped there comes here: no CAS is needed */
-    ATOMIC_ADD(&regions->mapped_slices, end - mapped, relaxed);
-    ATOMIC_ADD(&regions->used_slices, n, relaxed);
-    if (start > mapped)
-        emma__tract_release(tract, mapped, start - mapped, false);
-    if (end > start + n)
-        emma__tract_release(tract, start + n, end - start - n, false);
-    return emma__tract_address(tract, start);
-}
-
-/* Map a new tract at an address whose slot the caller has claimed, n slices of it claimed. */
-static emma_map_result map_tract(emma_region *region, uintptr_t address, unsigned n, unsigned align, uintptr_t *run) {
-    emma_regions *regions = region->owner;
-    unsigned start = (unsigned)emma__bits_align_up(EMMA_TRACT_META_SLICES, align);
-    if (n <= EMMA_CHUNK_SLICES && start + n > EMMA_CHUNK_SLICES)
-        start = EMMA_CHUNK_SLICES;
-    bool is_first = ATOMIC_LOAD(&regions->mapped_slices, relaxed) == 0;
-    size_t step = ATOMIC_LOAD(&regions->mapped_slices, relaxed) / STEP_SHARE;
-    step = step > STEP_SLICES_MIN ? step : is_first ? FIRST_STEP_SLICES : STEP_SLICES_MIN;
-    size_t end = start + n < step ? step : start + n;
-    end = end < EMMA_TRACT_SLICES ? end : EMMA_TRACT_SLICES;
-
-    emma_map_result result = emma__plat_map_at(address, end << EMMA_SLICE_LOG2);
-    if (result == EMMA_MAP_REFUSED && end > start + n) {
-        end = start + n;
-        result = emma__plat_map_at(address, end << EMMA_SLICE_LOG2);
-    }
-    if (result != EMMA_MAP_DONE)
-        return result;
-
-    emma_tract *tract = emma__tract_of(address);
-    unsigned slot = (unsigned)((address - region->base) >> EMMA_TRACT_LOG2);
+void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned mapped_slices) {
+    unsigned slot = emma__region_slot_of(region, (uintptr_t)tract);
     tract->region = region;
     tract->slot = slot;
-    ATOMIC_STORE(&tract->mapped_slices, (unsigned)end, relaxed);
-    emma__directory_set(regions->directory, address, EMMA_GRANULE_TRACT);
+    ATOMIC_STORE(&tract->mapped_slices, mapped_slices, relaxed);
+    emma__directory_set(region->owner->directory, (uintptr_t)tract, EMMA_GRANULE_TRACT);
     ATOMIC_OR(&region->tract[slot / 64], UINT64_C(1) << (slot % 64), release);
-    ATOMIC_STORE(&regions->growing, tract, release);
-    ATOMIC_ADD(&regions->mapped_slices, end, relaxed);
-    ATOMIC_ADD(&regions->used_slices, EMMA_TRACT_META_SLICES + n, relaxed);
-    if (start > EMMA_TRACT_META_SLICES)
-        emma__tract_release(tract, EMMA_TRACT_META_SLICES, start - EMMA_TRACT_META_SLICES, false);
-    if (end > start + n)
-        emma__tract_release(tract, start + n, (unsigned)end - start - n, false);
-    *run = emma__tract_address(tract, start);
-    return EMMA_MAP_DONE;
 }
 
-static uintptr_t new_tract(emma_regions *regions, unsigned n, unsigned align) {
-    for (unsigned try = 0; try < SLOT_TRIES; try++) {
-        emma_region *region;
-        uintptr_t run = 0;
-        uintptr_t address = emma__regions_claim_slots(regions, 1, &region);
-        if (address == 0)
-            return 0;
-        switch (map_tract(region, address, n, align, &run)) {
+/* Map the first step of a heap's first tract where no other heap is. Returns: its address, or 0. */
+static uintptr_t map_founded(emma_directory *directory, size_t bytes) {
+    uint64_t none = 0;
+    if (ATOMIC_LOAD(&directory->next_place, relaxed) == 0)
+        ATOMIC_CAS(&directory->next_place, &none, random_number((uintptr_t)&none) | 1, relaxed);
+    unsigned zone = 0;
+    unsigned tries = 0;
+    for (uint64_t looked = 0; looked < made_zones[0].length >> EMMA_TRACT_LOG2 && tries < FOUND_TRIES; looked++) {
+        uintptr_t address = place_in(&made_zones[zone], ATOMIC_ADD(&directory->next_place, 1, relaxed));
+        if (emma__directory_get(directory, address) != EMMA_GRANULE_NONE)
+            continue;
+        tries++;
+        switch (emma__plat_map_at(address, bytes)) {
         case EMMA_MAP_DONE:
-            return run;
-        case EMMA_MAP_OCCUPIED: /* a stranger's mapping: the slot stays claimed, and nobody tries it again */
+            return address;
+        case EMMA_MAP_OCCUPIED:
             break;
-        case EMMA_MAP_REFUSED:
-            emma__regions_release_slots(region, address, 1);
-            return 0;
+        case EMMA_MAP_REFUSED: /* memory, or the zone: then the other one */
+            if (zone == 1)
+                return 0;
+            zone = 1;
         }
     }
     return 0;
 }
 
-uintptr_t emma__window_grow(emma_regions *regions, unsigned n, unsigned align) {
-    emma_tract *tract = ATOMIC_LOAD(&regions->growing, acquire);
-    if (tract != 0) {
-        bool occupied;
-        uintptr_t run = extend_tract(regions, tract, n, align, &occupied);
-        if (run != 0 || !occupied)
-            return run;
-    }
-    return new_tract(regions, n, align);
-}
-
-/* Claim n slots of a region from slot on. Returns: whether; if not, nothing is claimed. */
-static bool claim_slots_at(emma_region *region, unsigned slot, unsigned n) {
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t bit = UINT64_C(1) << ((slot + i) % 64);
-        if ((ATOMIC_OR(&region->slot[(slot + i) / 64], bit, acq_rel) & bit) == 0)
-            continue;
-        while (i-- > 0)
-            ATOMIC_AND(&region->slot[(slot + i) / 64], ~(UINT64_C(1) << ((slot + i) % 64)), release);
-        return false;
-    }
-    return true;
-}
-
-static bool slot_is_claimed(const emma_region *region, unsigned slot) {
-    return ATOMIC_LOAD(&region->slot[slot / 64], relaxed) >> (slot % 64) & 1;
-}
-
-/* The lowest n unclaimed slots in a row, claimed. Returns: the first, or EMMA_REGION_TRACTS. */
-static unsigned claim_slots(emma_region *region, unsigned n) {
-    unsigned length = 0;
-    for (unsigned slot = 0; slot < EMMA_REGION_TRACTS; slot++) {
-        length = slot_is_claimed(region, slot) ? 0 : length + 1;
-        if (length < n)
-            continue;
-        if (claim_slots_at(region, slot + 1 - n, n))
-            return slot + 1 - n;
-        length = 0;
-    }
-    return EMMA_REGION_TRACTS;
-}
-
-uintptr_t emma__regions_claim_slots(emma_regions *regions, unsigned n, emma_region **found) {
-    if (n > EMMA_REGION_TRACTS)
+uintptr_t emma__regions_found(emma_directory *directory, unsigned slices) {
+    bool is_packed = ATOMIC_ADD(&directory->made, 1, relaxed) >= PACK_FROM;
+    unsigned least = FIRST_SLICES + slices;
+    unsigned mapped = is_packed ? EMMA_TRACT_SLICES : least < FOUND_STEP_SLICES ? FOUND_STEP_SLICES : least;
+    uintptr_t address = map_founded(directory, (size_t)mapped << EMMA_SLICE_LOG2);
+    if (address == 0) {
+        ATOMIC_SUB(&directory->made, 1, relaxed);
         return 0;
-    _Atomic(emma_region *) *place = &regions->first;
-    for (;;) {
-        emma_region *region = ATOMIC_LOAD(place, acquire);
-        if (region == 0)
-            region = open_region(regions, place);
-        if (region == 0)
-            return 0;
-        unsigned slot = claim_slots(region, n);
-        if (slot < EMMA_REGION_TRACTS) {
-            *found = region;
-            return region->base + ((uintptr_t)slot << EMMA_TRACT_LOG2);
-        }
-        place = &region->next;
     }
+    emma_tract *tract = emma__tract_of(address);
+    emma_region *region =
+        (emma_region *)emma__tract_address(tract, EMMA_TRACT_META_SLICES); // NOLINT(performance-no-int-to-ptr)
+    region->base = address;
+    ATOMIC_STORE(&region->slot[0], 1, relaxed);
+    ATOMIC_STORE(&tract->mapped_slices, mapped, relaxed);
+    return emma__tract_address(tract, FIRST_SLICES);
 }
 
-bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsigned n) {
-    unsigned slot = (unsigned)((address - region->base) >> EMMA_TRACT_LOG2);
-    return slot + n <= EMMA_REGION_TRACTS && claim_slots_at(region, slot, n);
+void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices) {
+    emma_tract *tract = emma__tract_of(founded);
+    emma_region *region =
+        (emma_region *)emma__tract_address(tract, EMMA_TRACT_META_SLICES); // NOLINT(performance-no-int-to-ptr)
+    unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, relaxed);
+    unsigned used = FIRST_SLICES + slices;
+    regions->base = EMMA_NO_BASE;
+    regions->directory = directory;
+    regions->is_made = true;
+    regions->mapped_slices = mapped;
+    regions->used_slices = used;
+    regions->growing = tract;
+    region->owner = regions;
+    if (mapped > used)
+        emma__tract_release(tract, used, mapped - used, false);
+    ATOMIC_STORE(&regions->first, region, release);
+    emma__window_add_tract(region, tract, mapped);
 }
 
-void emma__regions_release_slots(emma_region *region, uintptr_t address, unsigned n) {
-    unsigned slot = (unsigned)((address - region->base) >> EMMA_TRACT_LOG2);
-    for (unsigned i = 0; i < n; i++)
-        ATOMIC_AND(&region->slot[(slot + i) / 64], ~(UINT64_C(1) << ((slot + i) % 64)), release);
+static void unmap_tract(emma_directory *directory, emma_tract *tract) {
+    size_t bytes = (size_t)ATOMIC_LOAD(&tract->mapped_slices, relaxed) << EMMA_SLICE_LOG2;
+    emma__directory_set(directory, (uintptr_t)tract, EMMA_GRANULE_NONE);
+    if (!emma__plat_unmap((uintptr_t)tract, bytes))
+        emma__plat_purge((uintptr_t)tract, bytes); /* too many mappings: the addresses are lost, the memory is not */
+}
+
+void emma__regions_destroy(emma_regions *regions) {
+    emma_directory *directory = regions->directory;
+    bool is_made = regions->is_made;
+    emma_region *region = regions->first;
+    emma_tract *founded = 0;
+    for (emma_region *next; region != 0; region = next) {
+        next = region->next;
+        for (unsigned slot = 0; slot < EMMA_REGION_TRACTS; slot++) {
+            if ((region->slot[slot / 64] >> (slot % 64)) == 0) { /* none in the rest of the word */
+                slot |= 63;
+                continue;
+            }
+            uintptr_t address = emma__region_slot_address(region, slot);
+            uint64_t bit = UINT64_C(1) << (slot % 64);
+            if ((region->huge[slot / 64] & bit) != 0)
+                emma__huge_release(regions, (emma_huge *)address); // NOLINT(performance-no-int-to-ptr)
+            else if ((region->tract[slot / 64] & bit) != 0 && (is_made && region->header_bytes == 0 && slot == 0))
+                founded = emma__tract_of(address);
+            else if ((region->tract[slot / 64] & bit) != 0)
+                unmap_tract(directory, emma__tract_of(address));
+        }
+        if (region->header_bytes != 0)
+            emma__plat_unmap((uintptr_t)region, region->header_bytes);
+    }
+    if (founded == 0)
+        return;
+    uintptr_t address = (uintptr_t)founded;
+    unmap_tract(directory, founded); /* regions itself may have lain in it */
+    ATOMIC_SUB(&directory->made, 1, relaxed);
+    ATOMIC_STORE(&directory->next_place, number_of(address), relaxed); /* its tables and pages are warm */
 }

@@ -1,8 +1,11 @@
-/* window.h: where addresses come from: opening regions, claiming their slots, mapping tracts step by step.
+/* window.h: where addresses come from: the windows of a heap, and how memory is mapped in them.
  *
  * Tracts are mapped in steps of an eighth of what the heap has, at least 2 MiB; the very first maps 1 MiB, so that a
  * small process stays small and no huge page can back its first chunk. A step counts against RLIMIT_AS and strict
  * overcommit, so steps are what the heap may hold unused: at most 1/8 + 2 MiB, and what was freed.
+ *
+ * The windows of the default heap lie at random places. Made heaps are founded one beside the other, from a random
+ * place on: where there are very many, their first tracts are mapped whole, and the kernel sees few mappings.
  *
  * Nothing here waits: who finds that another thread is mapping the same place sees OCCUPIED, and searches again or takes
  * the next slot. Private to the folder, but for the tests. */
@@ -13,5 +16,11 @@
 
 /* Map more memory, n slices of it already claimed for the caller. Returns: their address, or 0 iff refused. */
 uintptr_t emma__window_grow(emma_regions *regions, unsigned n, unsigned align);
+
+/* Open another region at the end of the list. Returns: the region at place then, or 0 iff memory is refused. */
+emma_region *emma__window_open(emma_regions *regions, _Atomic(emma_region *) *place);
+
+/* A tract is mapped in its slot: set it up and publish it. */
+void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned mapped_slices);
 
 #endif

@@ -81,7 +81,7 @@ static unsigned claim_in_region(emma_region *region, unsigned class, unsigned *t
         uint64_t bits = ATOMIC_LOAD(&index->offered_tracts[i][class], relaxed);
         for (; bits != 0; bits &= bits - 1) {
             unsigned slot = i * 64 + emma__bits_lowest(bits);
-            emma_tract *tract = emma__tract_of(region->base + ((uintptr_t)slot << EMMA_TRACT_LOG2));
+            emma_tract *tract = emma__tract_of(emma__region_slot_address(region, slot));
             unsigned slice = claim_in_tract(tract, class, tries);
             *found = tract;
             if (slice != EMMA_NO_SLICE || *tries == 0)

@@ -11,15 +11,19 @@ enum {
     GROUPS = 8, /* slices that a chain is sorted by on its way home; handlers have little stack */
 };
 
+/* Only the default heap's first region has them. */
+static void set_class_bytes(uintptr_t start, unsigned slices, unsigned class) {
+    const emma_region *region = emma__tract_of(start)->region;
+    if (region->classes != 0)
+        __builtin_memset(region->classes + ((start - region->base) >> EMMA_SLICE_LOG2), (int)class, slices);
+}
+
 /* A span that no longer belongs to a class: its slices go back. Requires: the caller owns it and every block is home. */
 static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
     unsigned slices = ATOMIC_LOAD(&span->slices, relaxed);
-    uint8_t *classes = emma__region_classes(emma__tract_of(start)->region->base);
-    size_t first = (start - emma__tract_of(start)->region->base) >> EMMA_SLICE_LOG2;
-    for (unsigned i = 0; i < slices; i++) {
-        classes[first + i] = EMMA_CLASS_NONE;
+    set_class_bytes(start, slices, EMMA_CLASS_NONE);
+    for (unsigned i = 0; i < slices; i++)
         ATOMIC_STORE(&span[i].slices_before, 0, relaxed);
-    }
     ATOMIC_STORE(&span->word, 0, release);
     ATOMIC_SUB(&spans->slices, slices, relaxed);
     emma__regions_release(&spans->regions, start, slices);
@@ -55,12 +59,9 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
     if (address == 0)
         return 0;
     emma_span *span = emma__span_at(address);
-    uint8_t *classes = emma__region_classes(emma__tract_of(address)->region->base);
-    size_t first = (address - emma__tract_of(address)->region->base) >> EMMA_SLICE_LOG2;
-    for (unsigned i = 0; i < info->slices; i++) {
+    for (unsigned i = 0; i < info->slices; i++)
         ATOMIC_STORE(&span[i].slices_before, (uint8_t)i, relaxed);
-        classes[first + i] = (uint8_t) class;
-    }
+    set_class_bytes(address, info->slices, class);
     unsigned lines = ((info->blocks - 1u) * info->size_bytes >> EMMA_LINE_LOG2) + 1;
     span->fresh_lines = lines < 64 ? (UINT64_C(1) << lines) - 1 : ~UINT64_C(0);
     span->local = EMMA_SPAN_NO_BLOCK;

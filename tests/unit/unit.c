@@ -38,18 +38,7 @@ static long call(long number, long a, long b, long c, long d) {
 }
 
 void unit_regions_reset(emma_regions *regions) {
-    emma_tract *next = emma__regions_next_tract(regions, 0);
-    while (next != 0) {
-        emma_tract *tract = next;
-        next = emma__regions_next_tract(regions, tract);
-        emma__directory_set(&unit_directory, (uintptr_t)tract, EMMA_GRANULE_NONE);
-        emma__plat_unmap((uintptr_t)tract, (size_t)tract->mapped_slices << EMMA_SLICE_LOG2);
-    }
-    for (emma_region *region = regions->first; region != 0;) {
-        emma_region *after = region->next;
-        emma__plat_unmap((uintptr_t)region, region->base - (uintptr_t)region);
-        region = after;
-    }
+    emma__regions_destroy(regions);
     *regions = (emma_regions)EMMA_REGIONS_INITIAL(&unit_directory);
 }
 

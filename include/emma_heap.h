@@ -1,0 +1,176 @@
+/* emma_heap.h: heaps of your own: as many as you like, for any thread, limited, gone at once.
+ *
+ * Everything that one can do with emma's default heap, one can do with a heap that one made. A heap has its own memory,
+ * limit, handlers and figures; destroying it gives back everything in it, whatever is still allocated.
+ *
+ *     emma_heap *heap = emma_heap_create(&(emma_heap_config){.limit_bytes = 1 << 20});
+ *     char *text = emma_heap_malloc(heap, 100);
+ *     emma_heap_destroy(heap);
+ *
+ * For every function here, unless it says otherwise, what emma.h says holds: any number of threads at once, none of which
+ * waits for another; signal handlers; fork; NULL (or 0) where memory is refused. A heap belongs to no thread.
+ *
+ * Licence: MIT OR Apache-2.0. */
+#ifndef EMMA_HEAP_H
+#define EMMA_HEAP_H
+
+#include <stddef.h>
+#include "emma.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct emma_heap emma_heap;
+
+/* No memory for a block of so many bytes: the heap's limit is reached, or the system refuses, and giving back what is not in
+ * use did not help. The handler may free something, or raise the limit. Returns: 1 to try again, 0 to let the allocation
+ * fail (NULL). It is not called while it runs in the same thread. */
+typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
+
+/* The soft limit was passed, upwards: once, until committed memory is below it again. */
+typedef void emma_soft_limit(emma_heap *heap, size_t committed_bytes, void *context);
+
+enum {
+    EMMA_HEAP_ZERO_ON_FREE = 1, /* blocks are cleared when they are freed */
+    EMMA_HEAP_NO_CPU_CACHES = 2, /* only caches that are claimed by a try (docs/ARCHITECTURE.md): less memory per heap */
+};
+
+/* What a heap may be told when it is made. All zero is valid: the defaults. */
+typedef struct emma_heap_config {
+    size_t size;             /* sizeof(emma_heap_config), for later versions; 0: as of this version */
+    size_t limit_bytes;      /* of committed memory, never exceeded; 0: none. At least EMMA_HEAP_LEAST_BYTES */
+    size_t soft_limit_bytes; /* 0: none */
+    emma_soft_limit *on_soft_limit;
+    emma_out_of_memory *on_out_of_memory;
+    void *context;  /* for both */
+    unsigned flags; /* EMMA_HEAP_... */
+} emma_heap_config;
+
+/* The least limit: what a heap needs for itself, and a little. */
+#define EMMA_HEAP_LEAST_BYTES ((size_t)192 * 1024)
+
+/* Make a heap. config NULL: all defaults.
+ * Returns: NULL iff memory is refused, the limit is too low, or config is of a later version and asks for what this one does not know.
+ * Owns: the caller; until emma_heap_destroy. Cost: one system call. */
+EMMA_API emma_heap *emma_heap_create(const emma_heap_config *config) EMMA_NOEXCEPT;
+
+/* Give back everything that the heap holds; all of its blocks are gone. NULL: nothing happens.
+ * Requires: no other thread uses the heap or its blocks any more. The default heap cannot be destroyed: that is reported.
+ * Cost: a system call for each 64 MiB and each huge block, however many blocks there are. */
+EMMA_API void emma_heap_destroy(emma_heap *heap) EMMA_NOEXCEPT;
+
+/* All blocks of the heap are gone; its memory stays for the next ones. Limit, handlers and options stay.
+ * Requires: as emma_heap_destroy. Cost: O(memory in use), no step for each block. */
+EMMA_API void emma_heap_reset(emma_heap *heap) EMMA_NOEXCEPT;
+
+/* The heap of emma_malloc. */
+EMMA_API emma_heap *emma_heap_default(void) EMMA_NOEXCEPT;
+
+/* As the functions of emma.h without heap_, from this heap. emma_free, emma_realloc, emma_usable_size and
+ * emma_realloc_in_place work for a block of any heap, and emma_realloc leaves it in its heap. */
+EMMA_API void *emma_heap_malloc(emma_heap *heap, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
+EMMA_API void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
+EMMA_API void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) EMMA_NOEXCEPT;
+EMMA_API void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
+EMMA_API size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size_t want) EMMA_NOEXCEPT;
+
+/* Take back a block of this heap; one of another heap is reported, as any foreign pointer. NULL: nothing happens. */
+EMMA_API void emma_heap_free(emma_heap *heap, void *block) EMMA_NOEXCEPT;
+EMMA_API void emma_heap_free_sized(emma_heap *heap, void *block, size_t size) EMMA_NOEXCEPT;
+
+/* Fill blocks with up to count blocks of size bytes. Returns: how many there are; fewer only where memory is refused. */
+EMMA_API size_t emma_heap_malloc_batch(emma_heap *heap, size_t size, size_t count, void **blocks) EMMA_NOEXCEPT;
+
+/* Take back count blocks of this heap; NULLs among them are passed over. */
+EMMA_API void emma_heap_free_batch(emma_heap *heap, size_t count, void *const *blocks) EMMA_NOEXCEPT;
+
+/* The heap of a block, or of any address in its memory. Returns: NULL for any other address.
+ * Requires: that heap is not being destroyed. Cost: a few loads. */
+EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
+
+/* Change the limits; 0: none. A limit below what is committed holds for what comes.
+ * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large blocks and
+ * of freed memory that is kept, and EMMA_HEAP_LEAST_BYTES / 2 for the heap itself. */
+EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
+EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
+
+/* Handlers for all heaps that have none, or whose own said 0; NULL: none. */
+EMMA_API void emma_set_out_of_memory(emma_out_of_memory *handler, void *context) EMMA_NOEXCEPT;
+
+/* A handler for the calling thread, asked before all others; once: it is taken away before it is called. */
+EMMA_API void emma_set_thread_out_of_memory(emma_out_of_memory *handler, void *context) EMMA_NOEXCEPT;
+
+/* The memory limit that the process's control group sets (cgroup v2 and v1, all levels).
+ * Returns: 0 iff there is none or it cannot be read. Cost: a few system calls. */
+EMMA_API size_t emma_cgroup_limit(void) EMMA_NOEXCEPT;
+
+/* Figures of a heap, exact when nobody else uses it. */
+typedef struct emma_heap_stats {
+    emma_stats of;          /* as emma_stats_read */
+    size_t committed_bytes; /* that count against the limit */
+    size_t peak_bytes;      /* most that were committed */
+    size_t limit_bytes;     /* 0: none */
+} emma_heap_stats;
+
+EMMA_API void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) EMMA_NOEXCEPT;
+
+/* Give back to the system what the heap does not use. Returns: bytes. */
+EMMA_API size_t emma_heap_collect(emma_heap *heap) EMMA_NOEXCEPT;
+
+typedef enum emma_block_state {
+    EMMA_NO_BLOCK, /* not in emma's memory, or not in a block */
+    EMMA_FREE_BLOCK,
+    EMMA_LIVE_BLOCK,
+} emma_block_state;
+
+/* What an address is. */
+typedef struct emma_description {
+    emma_heap *heap;        /* NULL: not in emma's memory */
+    void *start;            /* of the block that holds the address */
+    size_t size;            /* its usable bytes */
+    emma_block_state state; /* a small block is told free by its contents: a live one that looks free is looked up in its span and
+                               the caches; where these are in use by others at the moment, LIVE is said */
+} emma_description;
+
+/* Describe an address; any value may be asked for, but not in a heap that is being destroyed.
+ * Returns: 1 iff it lies in a block. Cost: a few loads; for what looks free, a walk through its span. */
+EMMA_API int emma_describe(const void *address, emma_description *description) EMMA_NOEXCEPT;
+
+/* Called for each block, in no order; returns 0 to go on, else the walk ends. It may use any heap. */
+typedef int emma_walker(const emma_description *block, void *context);
+
+/* Visit the live blocks of a heap. Exact when nobody else changes the heap; else each block that lives throughout is visited, and
+ * none twice that does. Blocks in caches are sent home first, where that can be done without waiting; what cannot is visited as live.
+ * Returns: what the walker returned last; 0 at the end. Cost: O(memory in use). */
+EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context) EMMA_NOEXCEPT;
+
+/* Free a part of a block: the bytes [from, from + size). When all usable bytes of the block (emma_usable_size; asked before the
+ * first part is freed) have been freed so, in any order, the block is free. size may reach beyond the end of the block. Whole pages of large blocks go back at
+ * once. A byte freed twice is reported.
+ * Requires: the block is freed by parts only from then on. Returns: 1 iff the block is gone now, 0 if not, -1 iff memory for
+ * the record of what is freed is refused (nothing happens then). Cost: O(bytes / 8) and O(blocks in parts). */
+EMMA_API int emma_free_range(void *from, size_t size) EMMA_NOEXCEPT;
+
+/* A growing and shrinking range of the heap's, as sbrk(2) without the process's break. delta > 0: the range is longer by
+ * so many bytes, which read as zero where they are new; delta < 0: shorter, whole pages go back.
+ * Returns: the old end of the range; NULL iff memory is refused, the range cannot grow there, or has no so many bytes, or another
+ * thread shortened it at the same time. Requires: between EMMA_SBRK_MAX. */
+EMMA_API void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) EMMA_NOEXCEPT;
+
+/* A session: one cache of the heap, claimed once. What is done through it costs no claim, no restartable sequence and no
+ * thread-local storage. For one thread at a time. */
+typedef struct emma_session {
+    emma_heap *heap;
+    void *cache; /* NULL: none could be had; the functions work, slower */
+} emma_session;
+
+EMMA_API void emma_session_begin(emma_heap *heap, emma_session *session) EMMA_NOEXCEPT;
+EMMA_API void *emma_session_malloc(emma_session *session, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
+EMMA_API void emma_session_free(emma_session *session, void *block) EMMA_NOEXCEPT;
+EMMA_API void emma_session_end(emma_session *session) EMMA_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

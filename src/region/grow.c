@@ -1,0 +1,113 @@
+/* grow.c: more memory for a heap: a tract is mapped step by step, then another one. Interface in window.h. */
+#include "base/check.h"
+#include "plat/plat.h"
+#include "region/window.h"
+
+enum {
+    FIRST_STEP_SLICES = EMMA_CHUNK_SLICES / 2,
+    STEP_SLICES_MIN = EMMA_CHUNK_SLICES,
+    STEP_SHARE = 8, /* a step is at most this part of what is mapped */
+    SLOT_TRIES = 64,
+};
+
+/* Where a run of n slices begins that comes at or after slice: short runs do not cross chunks. */
+static unsigned place_run(unsigned slice, unsigned n, unsigned align) {
+    unsigned start = (unsigned)emma__bits_align_up(slice, align);
+    if (n <= EMMA_CHUNK_SLICES && start % EMMA_CHUNK_SLICES + n > EMMA_CHUNK_SLICES)
+        start = (unsigned)emma__bits_align_up(start, EMMA_CHUNK_SLICES);
+    return start;
+}
+
+/* Map the slices [from, *end) of a tract, or only [from, least) where that is refused; *end tells which. */
+static emma_map_result map_slices(uintptr_t tract, unsigned from, unsigned *end, unsigned least) {
+    uintptr_t at = tract + ((uintptr_t)from << EMMA_SLICE_LOG2);
+    *end = *end < EMMA_TRACT_SLICES ? *end : EMMA_TRACT_SLICES;
+    emma_map_result result = emma__plat_map_at(at, (size_t)(*end - from) << EMMA_SLICE_LOG2);
+    if (result != EMMA_MAP_REFUSED || *end <= least)
+        return result;
+    *end = least;
+    return emma__plat_map_at(at, (size_t)(least - from) << EMMA_SLICE_LOG2);
+}
+
+/* The slices [from, end) are mapped: all but the caller's run become free. Returns: the run's address. */
+static uintptr_t hand_out(emma_regions *regions, emma_tract *tract, unsigned from, unsigned end, unsigned run,
+                          unsigned n) {
+    ATOMIC_ADD(&regions->mapped_slices, end - from, relaxed);
+    ATOMIC_ADD(&regions->used_slices, n, relaxed);
+    if (run > from)
+        emma__tract_release(tract, from, run - from, false);
+    if (end > run + n)
+        emma__tract_release(tract, run + n, end - run - n, false);
+    return emma__tract_address(tract, run);
+}
+
+/* Map some slices behind those that a tract has. Returns: the caller's run, 0 iff refused; *occupied tells that the place
+ * was not free. */
+static uintptr_t extend_tract(emma_regions *regions, emma_tract *tract, unsigned n, unsigned align, bool *occupied) {
+    unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
+    unsigned run = place_run(mapped, n, align);
+    *occupied = true;
+    if (run + n > EMMA_TRACT_SLICES)
+        return 0;
+    size_t step = ATOMIC_LOAD(&regions->mapped_slices, relaxed) / STEP_SHARE;
+    size_t most = run + n > mapped + step ? run + n : mapped + step;
+    unsigned end = (unsigned)emma__bits_align_up(most, EMMA_CHUNK_SLICES);
+    emma_map_result result = map_slices((uintptr_t)tract, mapped, &end, run + n);
+    *occupied = result == EMMA_MAP_OCCUPIED;
+    if (result != EMMA_MAP_DONE)
+        return 0;
+    ATOMIC_STORE(&tract->mapped_slices, end, release); /* only who mapped there comes here: no CAS is needed */
+    return hand_out(regions, tract, mapped, end, run, n);
+}
+
+/* Map a new tract at an address whose slot the caller has claimed, n slices of it claimed. */
+static emma_map_result map_tract(emma_region *region, uintptr_t address, unsigned n, unsigned align, uintptr_t *found) {
+    emma_regions *regions = region->owner;
+    unsigned run = place_run(EMMA_TRACT_META_SLICES, n, align);
+    size_t mapped = ATOMIC_LOAD(&regions->mapped_slices, relaxed);
+    size_t step = mapped / STEP_SHARE > STEP_SLICES_MIN ? mapped / STEP_SHARE
+                  : mapped == 0                         ? FIRST_STEP_SLICES
+                                                        : STEP_SLICES_MIN;
+    unsigned end = (unsigned)(run + n < step ? step : run + n);
+    emma_map_result result = map_slices(address, 0, &end, run + n);
+    if (result != EMMA_MAP_DONE)
+        return result;
+    emma_tract *tract = emma__tract_of(address);
+    emma__window_add_tract(region, tract, end);
+    ATOMIC_STORE(&regions->growing, tract, release);
+    ATOMIC_ADD(&regions->used_slices, EMMA_TRACT_META_SLICES, relaxed);
+    ATOMIC_ADD(&regions->mapped_slices, EMMA_TRACT_META_SLICES, relaxed);
+    *found = hand_out(regions, tract, EMMA_TRACT_META_SLICES, end, run, n);
+    return EMMA_MAP_DONE;
+}
+
+static uintptr_t new_tract(emma_regions *regions, unsigned n, unsigned align) {
+    for (unsigned try = 0; try < SLOT_TRIES; try++) {
+        emma_region *region;
+        uintptr_t run = 0;
+        uintptr_t address = emma__regions_claim_slots(regions, 1, &region);
+        if (address == 0)
+            return 0;
+        switch (map_tract(region, address, n, align, &run)) {
+        case EMMA_MAP_DONE:
+            return run;
+        case EMMA_MAP_OCCUPIED: /* the slot stays claimed, and nobody tries it again */
+            break;
+        case EMMA_MAP_REFUSED:
+            emma__regions_release_slots(region, address, 1);
+            return 0;
+        }
+    }
+    return 0;
+}
+
+uintptr_t emma__window_grow(emma_regions *regions, unsigned n, unsigned align) {
+    emma_tract *tract = ATOMIC_LOAD(&regions->growing, acquire);
+    if (tract != 0) {
+        bool occupied;
+        uintptr_t run = extend_tract(regions, tract, n, align, &occupied);
+        if (run != 0 || !occupied)
+            return run;
+    }
+    return new_tract(regions, n, align);
+}

@@ -14,8 +14,8 @@
 #ifndef EMMA_HEAP_H
 #define EMMA_HEAP_H
 
-#include <stddef.h>
 #include "emma.h"
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,7 +33,8 @@ typedef void emma_soft_limit(emma_heap *heap, size_t committed_bytes, void *cont
 
 enum {
     EMMA_HEAP_ZERO_ON_FREE = 1, /* blocks are cleared when they are freed */
-    EMMA_HEAP_NO_CPU_CACHES = 2, /* only caches that are claimed by a try (docs/ARCHITECTURE.md): less memory per heap */
+    EMMA_HEAP_NO_CPU_CACHES =
+        2, /* only caches that are claimed by a try (docs/ARCHITECTURE.md): less memory per heap */
 };
 
 /* What a heap may be told when it is made. All zero is valid: the defaults. */
@@ -126,10 +127,11 @@ typedef enum emma_block_state {
 
 /* What an address is. */
 typedef struct emma_description {
-    emma_heap *heap;        /* NULL: not in emma's memory */
-    void *start;            /* of the block that holds the address */
-    size_t size;            /* its usable bytes */
-    emma_block_state state; /* a small block is told free by its contents: a live one that looks free is looked up in its span and
+    emma_heap *heap; /* NULL: not in emma's memory */
+    void *start;     /* of the block that holds the address */
+    size_t size;     /* its usable bytes */
+    emma_block_state
+        state; /* a small block is told free by its contents: a live one that looks free is looked up in its span and
                                the caches; where these are in use by others at the moment, LIVE is said */
 } emma_description;
 

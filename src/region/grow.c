@@ -30,8 +30,8 @@ static emma_map_result map_slices(uintptr_t tract, unsigned from, unsigned *end,
 }
 
 /* The slices [from, end) are mapped: all but the caller's run become free. Returns: the run's address. */
-static uintptr_t hand_out(emma_regions *regions, emma_tract *tract, unsigned from, unsigned end, unsigned run,
-                          unsigned n) {
+static uintptr_t hand_out(emma_tract *tract, unsigned from, unsigned end, unsigned run, unsigned n) {
+    emma_regions *regions = tract->region->owner;
     ATOMIC_ADD(&regions->mapped_slices, end - from, relaxed);
     ATOMIC_ADD(&regions->used_slices, n, relaxed);
     if (run > from)
@@ -57,7 +57,7 @@ static uintptr_t extend_tract(emma_regions *regions, emma_tract *tract, unsigned
     if (result != EMMA_MAP_DONE)
         return 0;
     ATOMIC_STORE(&tract->mapped_slices, end, release); /* only who mapped there comes here: no CAS is needed */
-    return hand_out(regions, tract, mapped, end, run, n);
+    return hand_out(tract, mapped, end, run, n);
 }
 
 /* Map a new tract at an address whose slot the caller has claimed, n slices of it claimed. */
@@ -69,15 +69,20 @@ static emma_map_result map_tract(emma_region *region, uintptr_t address, unsigne
                   : mapped == 0                         ? FIRST_STEP_SLICES
                                                         : STEP_SLICES_MIN;
     unsigned end = (unsigned)(run + n < step ? step : run + n);
+    size_t own_bytes = (size_t)EMMA_TRACT_META_SLICES << EMMA_SLICE_LOG2;
+    if (!emma__commit_charge(&regions->commit, own_bytes))
+        return EMMA_MAP_REFUSED;
     emma_map_result result = map_slices(address, 0, &end, run + n);
-    if (result != EMMA_MAP_DONE)
+    if (result != EMMA_MAP_DONE) {
+        emma__commit_refund(&regions->commit, own_bytes);
         return result;
+    }
     emma_tract *tract = emma__tract_of(address);
     emma__window_add_tract(region, tract, end);
     ATOMIC_STORE(&regions->growing, tract, release);
     ATOMIC_ADD(&regions->used_slices, EMMA_TRACT_META_SLICES, relaxed);
     ATOMIC_ADD(&regions->mapped_slices, EMMA_TRACT_META_SLICES, relaxed);
-    *found = hand_out(regions, tract, EMMA_TRACT_META_SLICES, end, run, n);
+    *found = hand_out(tract, EMMA_TRACT_META_SLICES, end, run, n);
     return EMMA_MAP_DONE;
 }
 

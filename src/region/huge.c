@@ -44,20 +44,20 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
     size_t page = emma__regions_page_bytes(regions);
     size_t align = align_bytes > page ? align_bytes : page;
     size_t bytes = align + emma__bits_align_up(size_bytes, page); /* the header takes less than one align */
-    if (bytes >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS)
+    if (bytes >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS || !emma__commit_charge(&regions->commit, bytes))
         return 0;
 
     for (unsigned try = 0; try < EMMA_CHUNK_SLICES; try++) {
         emma_region *region;
         uintptr_t address = emma__regions_claim_slots(regions, slots_of(bytes), &region);
         if (address == 0)
-            return 0;
+            break;
         emma_map_result result = emma__plat_map_at(address, bytes);
         if (result == EMMA_MAP_OCCUPIED)
             continue; /* a stranger's mapping somewhere in it: these slots stay claimed */
         if (result == EMMA_MAP_REFUSED) {
             emma__regions_release_slots(region, address, slots_of(bytes));
-            return 0;
+            break;
         }
         emma_huge *huge = (emma_huge *)address; // NOLINT(performance-no-int-to-ptr)
         huge->region = region;
@@ -70,6 +70,7 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
         mark(regions->directory, address, 0, slots_of(bytes));
         return huge;
     }
+    emma__commit_refund(&regions->commit, bytes);
     return 0;
 }
 
@@ -85,6 +86,7 @@ void emma__huge_release(emma_regions *regions, emma_huge *huge) {
         emma__regions_release_slots(region, address, slots_of(bytes));
     else
         emma__plat_purge(address, bytes); /* the slots stay claimed: something is mapped there */
+    emma__commit_refund(&regions->commit, bytes);
 }
 
 static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {
@@ -97,6 +99,7 @@ static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {
         return false;
     }
     ATOMIC_SUB(&regions->huge_bytes, huge->mapped_bytes - bytes, relaxed);
+    emma__commit_refund(&regions->commit, huge->mapped_bytes - bytes);
     huge->mapped_bytes = bytes;
     emma__regions_release_slots(huge->region, address + ((uintptr_t)after << EMMA_TRACT_LOG2), before - after);
     return true;
@@ -107,11 +110,14 @@ static bool grow(emma_regions *regions, emma_huge *huge, size_t bytes) {
     unsigned before = slots_of(huge->mapped_bytes);
     unsigned after = slots_of(bytes);
     uintptr_t end = address + ((uintptr_t)before << EMMA_TRACT_LOG2);
-    if (!emma__regions_claim_slots_at(huge->region, end, after - before))
-        return false;
     size_t more = bytes - huge->mapped_bytes;
-    if (!emma__plat_resize(huge->block, emma__huge_usable(huge), emma__huge_usable(huge) + more)) {
-        emma__regions_release_slots(huge->region, end, after - before);
+    if (!emma__commit_charge(&regions->commit, more))
+        return false;
+    bool claimed = emma__regions_claim_slots_at(huge->region, end, after - before);
+    if (!claimed || !emma__plat_resize(huge->block, emma__huge_usable(huge), emma__huge_usable(huge) + more)) {
+        if (claimed)
+            emma__regions_release_slots(huge->region, end, after - before);
+        emma__commit_refund(&regions->commit, more);
         return false;
     }
     ATOMIC_ADD(&regions->huge_bytes, bytes - huge->mapped_bytes, relaxed);
@@ -154,8 +160,9 @@ emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_by
     if (to == 0)
         return 0;
     size_t usable_bytes = emma__huge_usable(huge);
+    size_t mapped_bytes = huge->mapped_bytes;
     uintptr_t address = (uintptr_t)huge;
-    unsigned slots = slots_of(huge->mapped_bytes);
+    unsigned slots = slots_of(mapped_bytes);
     unmark(regions->directory, address, 0, slots); /* first: others may map there as soon as the block has moved */
     if (!emma__plat_move_mapping(huge->block, usable_bytes, to->block, emma__huge_usable(to))) {
         mark(regions->directory, address, 0, slots);
@@ -165,6 +172,7 @@ emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_by
     /* What is left of the old one is its header. Where the block was, others may have mapped by now. */
     emma_region *region = huge->region;
     note(region, address, false);
+    emma__commit_refund(&regions->commit, mapped_bytes);
     ATOMIC_SUB(&regions->huge_bytes, usable_bytes, relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
     if (emma__plat_unmap(address, huge->block - address))

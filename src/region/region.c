@@ -85,6 +85,22 @@ void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n)
     emma__tract_release(tract, slice, n, true);
 }
 
+void emma__regions_unclaim(emma_regions *regions, uintptr_t address, unsigned n) {
+    unsigned dirty = n - emma__regions_count_clean(address, n);
+    ATOMIC_ADD(&regions->dirty_slices, dirty, relaxed);
+    ATOMIC_ADD(&regions->freed_slices, dirty, relaxed);
+    ATOMIC_SUB(&regions->used_slices, n, relaxed);
+    emma__tract_release(emma__tract_of(address), emma__tract_slice_of(address), n, false);
+}
+
+unsigned emma__regions_count_clean(uintptr_t address, unsigned n) {
+    const emma_tract *tract = emma__tract_of(address);
+    unsigned clean = 0;
+    for (unsigned i = 0; i < n; i++)
+        clean += !emma__tract_is_dirty(tract, emma__tract_slice_of(address) + i);
+    return clean;
+}
+
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk) {
     uint32_t bits = emma__tract_claim_dirty(tract, chunk);
     unsigned count = emma__bits_count(bits);
@@ -100,6 +116,7 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
             purged |= mask;
         left &= ~mask;
     }
+    emma__commit_refund(&regions->commit, (size_t)emma__bits_count(purged) << EMMA_SLICE_LOG2);
     if (purged != 0)
         emma__tract_release_bits(tract, chunk, purged, true);
     if (bits != purged) { /* refused (locked memory): they stay dirty, and as if freshly so */

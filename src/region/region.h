@@ -22,6 +22,7 @@
 #ifndef EMMA_REGION_REGION_H
 #define EMMA_REGION_REGION_H
 
+#include "region/commit.h"
 #include "region/directory.h"
 #include "region/tract.h"
 
@@ -36,7 +37,7 @@ enum {
 typedef struct emma_region {
     uintptr_t base;
     struct emma_regions *owner;
-    uint8_t *classes;   /* class bytes; 0: none */
+    uint8_t *classes;    /* class bytes; 0: none */
     size_t header_bytes; /* of a header with a mapping of its own; 0: it lies in a tract */
     _Atomic(struct emma_region *) next;
     _Atomic(uint64_t) slot[EMMA_REGION_SLOT_WORDS];  /* claimed */
@@ -64,8 +65,12 @@ typedef struct emma_regions {
     _Atomic(size_t) recarved_lines; /* and lines of spans carved again after they were purged */
     _Atomic(size_t) huge_bytes;     /* usable bytes of huge blocks */
     _Atomic(size_t) huge_count;
+    emma_commit commit;
     _Atomic(uint32_t) now_seconds; /* the purge layer's clock, as old as its last look */
 } emma_regions;
+
+/* Claims and releases of slices charge nothing: clean slices are charged by who claims them; dirty ones, free or claimed, are
+ * charged, each whole. emma__regions_release is for slices that are charged whole. */
 
 /* Claim a run of n slices whose address is a multiple of align slices: lowest address first, then by growing.
  * Returns: the address, or 0 iff no memory can be had. Requires: n <= EMMA_RUN_MAX_SLICES; align a power of two <= 32.
@@ -77,6 +82,12 @@ bool emma__regions_claim_at(emma_regions *regions, uintptr_t address, unsigned n
 
 /* Give back slices, all or a part of a run; they count as dirty. */
 void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n);
+
+/* Give back slices as they were when they were claimed, clean or dirty. */
+void emma__regions_unclaim(emma_regions *regions, uintptr_t address, unsigned n);
+
+/* How many of n claimed slices are clean. */
+unsigned emma__regions_count_clean(uintptr_t address, unsigned n);
 
 /* Purge the free dirty slices of one chunk. Returns: how many slices were purged. Cost: a system call for each run. */
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk);
@@ -117,6 +128,9 @@ void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank);
 /* Found the memory of a made heap: a tract whose first slices are the caller's, beside the tract's and the region's own.
  * They read as zero. The caller sets up an emma_regions there, and says so by emma__regions_settle.
  * Returns: where the caller's slices begin; 0 iff refused. Cost: one mapping. */
+enum {
+    EMMA_FOUNDED_BYTES = 96 * 1024
+}; /* what a founded heap is charged for itself: what its tables and caches may touch */
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices);
 void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices);
 

@@ -11,7 +11,8 @@ enum {
     FOUND_STEP_SLICES = EMMA_CHUNK_SLICES / 2,
     REGION_SLICES = EMMA_REGION_HEADER_BYTES / EMMA_SLICE_BYTES,
     FIRST_SLICES = EMMA_TRACT_META_SLICES + REGION_SLICES, /* before those of a founded heap's founder */
-    PACK_FROM = 8192, /* from so many heaps on they are mapped whole, so that neighbours are one mapping to the kernel */
+    PACK_FROM =
+        8192, /* from so many heaps on they are mapped whole, so that neighbours are one mapping to the kernel */
 };
 
 /* Address zones where nothing else is put by kernels or sanitizers. The second of each is for small address spaces;
@@ -174,6 +175,8 @@ void emma__regions_settle(emma_regions *regions, emma_directory *directory, uint
     regions->mapped_slices = mapped;
     regions->used_slices = used;
     regions->growing = tract;
+    ATOMIC_ADD(&regions->commit.bytes, EMMA_FOUNDED_BYTES, relaxed);
+    ATOMIC_ADD(&regions->commit.peak_bytes, EMMA_FOUNDED_BYTES, relaxed);
     region->owner = regions;
     if (mapped > used)
         emma__tract_release(tract, used, mapped - used, false);

@@ -5,6 +5,7 @@
  * may go iff every block that overlaps it is free, those too that begin in the line before. */
 #include "base/check.h"
 #include "plat/plat.h"
+#include "span/line.h"
 #include "span/offer.h"
 #include "span/span.h"
 #include "span/span_word.h"
@@ -19,15 +20,6 @@ static bool is_free(const struct map *map, unsigned block) {
     return map->free[block / 64] >> (block % 64) & 1;
 }
 
-/* The blocks that start in a line: [*first, *end). */
-static void blocks_of_line(unsigned class, unsigned line, unsigned *first, unsigned *end) {
-    uint32_t size = emma__class_table[class].size_bytes;
-    unsigned blocks = emma__class_table[class].blocks;
-    *first = (line * EMMA_LINE_BYTES + size - 1) / size;
-    *end = ((line + 1) * EMMA_LINE_BYTES + size - 1) / size;
-    *end = *end < blocks ? *end : blocks;
-}
-
 static void mark_chain(struct map *map, uint16_t chain, uintptr_t start, unsigned class) {
     while (chain != EMMA_SPAN_NO_BLOCK) {
         unsigned block = emma__class_index(class, (uint32_t)chain * EMMA_BLOCK_ALIGN);
@@ -40,7 +32,7 @@ static void mark_fresh(struct map *map, uint64_t lines, unsigned class) {
     for (; lines != 0; lines &= lines - 1) {
         unsigned first;
         unsigned end;
-        blocks_of_line(class, emma__bits_lowest(lines), &first, &end);
+        emma__line_blocks(class, emma__bits_lowest(lines), &first, &end);
         for (unsigned block = first; block < end; block++)
             map->free[block / 64] |= UINT64_C(1) << (block % 64);
     }
@@ -83,7 +75,7 @@ static void rebuild_local(emma_span *span, uintptr_t start, unsigned class, cons
             continue;
         unsigned first;
         unsigned end;
-        blocks_of_line(class, line, &first, &end);
+        emma__line_blocks(class, line, &first, &end);
         for (unsigned block = end; block-- > first;) {
             if (!is_free(map, block))
                 continue;
@@ -119,14 +111,19 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     mark_chain(&map, came_home, start, class);
     mark_chain(&map, span->local, start, class);
     mark_fresh(&map, span->fresh_lines, class);
-    uint64_t newly =
-        pages_to_purge(idle_lines(&map, class, lines), span->fresh_lines, emma__regions_page_bytes(&spans->regions));
+    size_t page_bytes = emma__regions_page_bytes(&spans->regions);
+    uint64_t newly = pages_to_purge(idle_lines(&map, class, lines), span->fresh_lines, page_bytes);
     if (newly == 0 && came_home == EMMA_SPAN_NO_BLOCK)
         return 0;
+    uint64_t before = emma__line_charged(span, class);
     span->fresh_lines |= newly;
     rebuild_local(span, start, class, &map, lines);
     span->is_compacted |= newly != 0;
-    return purge_lines(start, newly);
+    span->is_whole &= newly == 0 || page_bytes > EMMA_LINE_BYTES;
+    uint64_t refunded = before & ~emma__line_charged(span, class); /* nothing but blocks of fresh lines overlaps them */
+    size_t purged = purge_lines(start, newly | refunded);
+    emma__commit_refund(&spans->regions.commit, emma__line_bytes(refunded));
+    return purged;
 }
 
 size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice) {

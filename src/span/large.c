@@ -15,10 +15,19 @@ static size_t usable_of(size_t size_bytes) {
     return emma__bits_align_up(size_bytes, EMMA_LINE_BYTES);
 }
 
+/* A claimed run is charged whole; where the limit forbids it, the run goes back. */
+static bool charge(emma_spans *spans, uintptr_t address, unsigned slices) {
+    size_t bytes = (size_t)emma__regions_count_clean(address, slices) << EMMA_SLICE_LOG2;
+    if (emma__commit_charge(&spans->regions.commit, bytes))
+        return true;
+    emma__regions_unclaim(&spans->regions, address, slices);
+    return false;
+}
+
 uintptr_t emma__spans_claim_large(emma_spans *spans, size_t size_bytes, unsigned align) {
     unsigned slices = slices_of(size_bytes);
     uintptr_t address = emma__regions_claim(&spans->regions, slices, align);
-    if (address == 0)
+    if (address == 0 || !charge(spans, address, slices))
         return 0;
     emma_span *span = emma__span_at(address);
     ATOMIC_STORE(&span->slices, slices, relaxed);
@@ -53,7 +62,8 @@ bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_
     unsigned before = ATOMIC_LOAD(&span->slices, relaxed);
     unsigned after = slices_of(size_bytes);
     uintptr_t end = address + ((uintptr_t)before << EMMA_SLICE_LOG2);
-    if (after > before && !emma__regions_claim_at(&spans->regions, end, after - before))
+    if (after > before &&
+        (!emma__regions_claim_at(&spans->regions, end, after - before) || !charge(spans, end, after - before)))
         return false;
     ATOMIC_STORE(&span->slices, after, relaxed);
     ATOMIC_STORE(&span->large_bytes, usable_of(size_bytes), relaxed);

@@ -2,6 +2,8 @@
 #include "span/span.h"
 
 #include "base/check.h"
+#include "plat/plat.h"
+#include "span/line.h"
 #include "span/offer.h"
 #include "span/span_word.h"
 
@@ -24,9 +26,21 @@ static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
     set_class_bytes(start, slices, EMMA_CLASS_NONE);
     for (unsigned i = 0; i < slices; i++)
         ATOMIC_STORE(&span[i].slices_before, 0, relaxed);
+    unsigned class = emma__span_class(span);
+    size_t charged = emma__line_bytes(emma__line_charged(span, class));
+    size_t more = ((size_t)slices << EMMA_SLICE_LOG2) - charged;
     ATOMIC_STORE(&span->word, 0, release);
     ATOMIC_SUB(&spans->slices, slices, relaxed);
-    emma__regions_release(&spans->regions, start, slices);
+    if (more == 0 || emma__commit_charge(&spans->regions.commit, more)) {
+        emma__regions_release(&spans->regions, start, slices);
+    } else if (emma__plat_purge(start,
+                                (size_t)slices << EMMA_SLICE_LOG2)) { /* no room for dirty memory below the limit */
+        emma__commit_refund(&spans->regions.commit, charged);
+        emma__regions_unclaim(&spans->regions, start, slices);
+    } else { /* locked memory: it is resident, limit or not */
+        ATOMIC_ADD(&spans->regions.commit.bytes, more, relaxed);
+        emma__regions_release(&spans->regions, start, slices);
+    }
 }
 
 /* Whether next to nothing of a span is out: it keeps much memory for little. */
@@ -52,6 +66,17 @@ void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsi
         emma__offer_set(emma__tract_of(start), word.class, emma__tract_slice_of(start));
 }
 
+/* The slices of a new span: those that are clean are charged line by line, if all are. Returns: false iff the limit forbids
+ * it; the slices are free again then. */
+static bool charge(emma_spans *spans, emma_span *span, uintptr_t address, unsigned slices) {
+    unsigned clean = emma__regions_count_clean(address, slices);
+    span->is_whole = clean < slices || emma__regions_page_bytes(&spans->regions) > EMMA_LINE_BYTES;
+    if (!span->is_whole || emma__commit_charge(&spans->regions.commit, (size_t)clean << EMMA_SLICE_LOG2))
+        return true;
+    emma__regions_unclaim(&spans->regions, address, slices);
+    return false;
+}
+
 /* A new span, owned by the caller, nothing carved. Returns: 0 iff no memory can be had. */
 static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) {
     const emma_class_info *info = &emma__class_table[class];
@@ -59,11 +84,12 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
     if (address == 0)
         return 0;
     emma_span *span = emma__span_at(address);
+    if (!charge(spans, span, address, info->slices))
+        return 0;
     for (unsigned i = 0; i < info->slices; i++)
         ATOMIC_STORE(&span[i].slices_before, (uint8_t)i, relaxed);
     set_class_bytes(address, info->slices, class);
-    unsigned lines = ((info->blocks - 1u) * info->size_bytes >> EMMA_LINE_LOG2) + 1;
-    span->fresh_lines = lines < 64 ? (UINT64_C(1) << lines) - 1 : ~UINT64_C(0);
+    span->fresh_lines = emma__line_all(class);
     span->local = EMMA_SPAN_NO_BLOCK;
     span->is_compacted = false;
     ATOMIC_STORE(&span->slices, info->slices, relaxed);
@@ -74,14 +100,22 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
     return span;
 }
 
+/* Charge a line that is to be carved. */
+static bool charge_line(const emma_span *span, uintptr_t start, unsigned class) {
+    emma_regions *regions = emma__tract_of(start)->region->owner;
+    uint64_t after = span->fresh_lines & (span->fresh_lines - 1);
+    uint64_t more = emma__line_touched(class, after) & ~emma__line_touched(class, span->fresh_lines);
+    return span->is_whole || emma__commit_charge(&regions->commit, emma__line_bytes(more));
+}
+
 /* Make blocks of the lowest line that has none yet: all that start in it. The first want of them go to the chain, lowest
  * address first, the others become the local chain. Returns: how many went to the chain (0: no block starts there). */
 static unsigned carve(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
     unsigned line = emma__bits_lowest(span->fresh_lines);
     uint32_t size = emma__class_table[class].size_bytes;
-    unsigned first = (line * EMMA_LINE_BYTES + size - 1) / size;
-    unsigned end = ((line + 1) * EMMA_LINE_BYTES + size - 1) / size;
-    end = end < emma__class_table[class].blocks ? end : emma__class_table[class].blocks;
+    unsigned first;
+    unsigned end;
+    emma__line_blocks(class, line, &first, &end);
     span->fresh_lines &= span->fresh_lines - 1;
     if (span->is_compacted)
         ATOMIC_ADD(&emma__tract_of(start)->region->owner->recarved_lines, 1, relaxed);
@@ -134,7 +168,7 @@ static unsigned take(emma_span *span, uintptr_t start, unsigned class, emma_chai
         span->local = emma__span_take_head(span);
         count += take_local(span, start, class, chain, want - count);
     }
-    while (count == 0 && span->fresh_lines != 0)
+    while (count == 0 && span->fresh_lines != 0 && charge_line(span, start, class))
         count = carve(span, start, class, chain, want);
     return count;
 }

@@ -49,7 +49,8 @@ typedef struct emma_span {
     _Atomic(size_t) large_bytes;    /* of a large run: how many bytes its holder may use; others only look */
     uint16_t local;                 /* the owner's chain, as offset / 16 */
     _Atomic(uint8_t) slices_before; /* how many slices of the same span come before this one */
-    uint8_t is_compacted;           /* some of the fresh lines were purged */
+    uint8_t is_compacted : 1;       /* some of the fresh lines were purged */
+    uint8_t is_whole : 1;           /* all of its slices are charged, not the lines that are touched (commit.h) */
     _Atomic(uint32_t) slices;       /* length of the span or large run, in its first slice's record */
 } emma_span;
 

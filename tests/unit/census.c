@@ -1,4 +1,6 @@
 /* census.c: the invariants of spans, counted out; see unit.h. */
+#include "region/huge.h"
+#include "span/line.h"
 #include "span/span_word.h"
 #include "unit.h"
 
@@ -57,10 +59,10 @@ static bool span_sound(const emma_tract *tract, unsigned slice, unit_census *cen
     emma_span_word word = emma__span_word_unpack(span->word);
     unsigned class = word.class;
     uintptr_t start = emma__tract_address(tract, slice);
-    const uint8_t *classes = emma__region_classes(tract->region->base);
+    const uint8_t *classes = tract->region->classes;
     size_t first = (start - tract->region->base) >> EMMA_SLICE_LOG2;
     for (unsigned i = 0; i < span->slices; i++)
-        if (span[i].slices_before != i || classes[first + i] != class)
+        if (span[i].slices_before != i || (classes != 0 && classes[first + i] != class))
             return false;
     census->spans[class]++;
     census->out[class] += word.out;
@@ -79,6 +81,33 @@ static bool span_sound(const emma_tract *tract, unsigned slice, unit_census *cen
     bool has_free = head + local + fresh != 0 || span->fresh_lines != 0;
     return word.state == (has_free ? EMMA_SPAN_OFFERED : EMMA_SPAN_IDLE) &&
            (!has_free || bit_leads_to(tract, class, slice));
+}
+
+/* What all of it is charged, as region/commit.h says. */
+static size_t charge_of(emma_regions *regions) {
+    size_t bytes = regions->is_made ? EMMA_FOUNDED_BYTES : 0;
+    for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0;
+         tract = emma__regions_next_tract(regions, tract)) {
+        bool is_founded = regions->is_made && tract->region->header_bytes == 0 && tract->slot == 0;
+        size_t slices = is_founded ? 0 : EMMA_TRACT_META_SLICES;
+        for (unsigned chunk = 0; chunk < EMMA_TRACT_CHUNKS; chunk++)
+            slices += emma__bits_count(tract->chunk[chunk] & tract->chunk[chunk] >> 32);
+        for (unsigned slice = EMMA_TRACT_META_SLICES; slice < tract->mapped_slices;) {
+            const emma_span *span = &emma__span_table_of(tract)->record[slice];
+            unsigned class = emma__span_class(span);
+            if (class == EMMA_CLASS_LARGE)
+                slices += span->slices;
+            else if (class != EMMA_CLASS_NONE)
+                bytes += emma__line_bytes(emma__line_charged(span, class));
+            slice += class != EMMA_CLASS_NONE ? span->slices : 1;
+        }
+        bytes += slices << EMMA_SLICE_LOG2;
+    }
+    for (const emma_region *region = regions->first; region != 0; region = region->next)
+        for (unsigned slot = 0; slot < EMMA_REGION_TRACTS; slot++)
+            if ((region->huge[slot / 64] >> slot % 64 & 1) != 0)
+                bytes += ((const emma_huge *)emma__region_slot_address(region, slot))->mapped_bytes;
+    return bytes;
 }
 
 bool unit_spans_sound(emma_spans *spans, unit_census *census) {
@@ -100,7 +129,7 @@ bool unit_spans_sound(emma_spans *spans, unit_census *census) {
             slice += in_use ? span->slices : 1;
         }
     }
-    return true;
+    return charge_of(&spans->regions) == spans->regions.commit.bytes;
 }
 
 size_t unit_cached_blocks(const emma_heap *heap) {

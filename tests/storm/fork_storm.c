@@ -3,12 +3,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "storm_work.h"
 
-enum { THREADS = 4, CHAIN = 80 };
+enum { THREADS = 4, CHAIN = 80, CHILDREN = 6, NICE = 15 };
 
 static _Atomic(bool) stop;
 static pthread_t threads[THREADS];
@@ -20,6 +21,12 @@ static void *churn(void *argument) {
         storm_work_run(&work, 100);
     storm_work_end(&work);
     return NULL;
+}
+
+/* Behind all others: children are waited for, and must not wait themselves. */
+static void *churn_behind(void *argument) {
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    return churn(argument);
 }
 
 static void start_threads(void *(*run)(void *)) {
@@ -34,16 +41,14 @@ static void stop_threads(void) {
         pthread_join(threads[i], NULL);
 }
 
-/* Fork; the child works and, at times, forks itself. */
-static void fork_once(uint64_t random, bool raw, unsigned depth) {
+/* Fork; the child works and, at times, forks itself. Returns: the child. */
+static pid_t fork_once(uint64_t random, bool raw, unsigned depth) {
     pid_t child = storm_fork(random >> 8, raw);
-    if (!EXPECT(child >= 0) || child > 0) {
-        EXPECT(child < 0 || storm_reap(child));
-        return;
-    }
+    if (!EXPECT(child >= 0) || child > 0)
+        return child;
     if (depth > 0 && random % 8 == 0)
-        fork_once(random >> 1, raw, depth - 1);
-    storm_work_in_child(&main_work, 300, !raw);
+        EXPECT(storm_reap(fork_once(random >> 1, raw, depth - 1)));
+    storm_work_in_child(&main_work, 60, !raw);
     if (random % 64 == 0)
         emma_collect();
     _exit(0);
@@ -51,13 +56,18 @@ static void fork_once(uint64_t random, bool raw, unsigned depth) {
 
 static void forks(bool raw) {
     main_work = storm_work_new(storm_seed(), SIZE_MAX);
-    start_threads(churn);
-    size_t count = storm_amount(400, 10000);
+    start_threads(churn_behind);
+    size_t count = storm_amount(5000, 50000);
+    pid_t children[CHILDREN] = {0}; /* so many at once, so that nobody waits for the scheduler */
     uint64_t random = storm_seed();
     for (size_t i = 0; i < count && !storm_failed(); i++) {
         storm_work_run(&main_work, 50);
-        fork_once(storm_random(&random), raw, 2);
+        pid_t *oldest = &children[i % CHILDREN];
+        EXPECT(*oldest == 0 || storm_reap(*oldest));
+        *oldest = fork_once(storm_random(&random), raw, 2);
     }
+    for (size_t i = 0; i < CHILDREN; i++)
+        EXPECT(children[i] == 0 || storm_reap(children[i]));
     stop_threads();
     storm_work_end(&main_work);
 }
@@ -231,8 +241,8 @@ static void collect_after_fork(void) {
 
 int main(void) {
     static const storm_case cases[] = {
-        {"fork: under four allocating threads, two levels deep", plain_forks, 60},
-        {"fork: _Fork and clone without libc", raw_forks, 60},
+        {"fork: under four allocating threads, two levels deep", plain_forks, 150},
+        {"fork: _Fork and clone without libc", raw_forks, 150},
         {"fork: in signal handlers", handlers_fork, 60},
         {"fork: in signal handlers, the interrupted frame goes on", handlers_fork_and_return, 60},
         {"fork: vfork, allocation, exec", vforks, 60},

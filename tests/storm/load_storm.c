@@ -61,7 +61,7 @@ static void rounds(size_t count) {
 static void alone(void) {
     rounds(300); /* records and magazines of the first threads */
     size_t before = storm_resident_bytes();
-    rounds(storm_amount(200, 1000));
+    rounds(storm_amount(1000, 10000));
     size_t after = storm_resident_bytes();
     storm_note("resident %zu -> %zu KiB", before >> 10, after >> 10);
     EXPECT(after < before + (4 << 20));
@@ -71,7 +71,7 @@ static void with_threads(void) {
     pthread_t threads[THREADS];
     for (size_t i = 0; i < THREADS; i++)
         EXPECT(pthread_create(&threads[i], NULL, open_work_close, (void *)(uintptr_t)(i * 1000)) == 0); // NOLINT
-    rounds(storm_amount(200, 1000));
+    rounds(storm_amount(1000, 10000));
     atomic_store(&stop, true);
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);

@@ -46,7 +46,7 @@ static void allocate_in_handler(int number) {
 /* Signals go to any thread that does not block them. Only threads of the storm work on tables. */
 static void *churn(void *argument) {
     storm_work work = storm_work_new((uint64_t)(uintptr_t)argument, SIZE_MAX);
-    double until = storm_seconds() + (double)storm_amount(3, 10);
+    double until = storm_seconds() + (double)storm_amount(10, 60);
     while (storm_seconds() < until && !storm_failed()) {
         storm_work_run(&work, 100);
         pthread_kill(pthread_self(), SIGALRM); /* the kernel prefers the first thread; the others get theirs, too */
@@ -111,7 +111,7 @@ static void leave_at_times(int number) {
 /* What the interrupted operation had in hand is lost, and bounded; everything else goes on, at a decent speed. */
 static void *leave_and_go_on(void *argument) {
     storm_work work = storm_work_new((uint64_t)(uintptr_t)argument, 100000);
-    double until = storm_seconds() + (double)storm_amount(2, 10);
+    double until = storm_seconds() + (double)storm_amount(10, 60);
     while (storm_seconds() < until && !storm_failed()) {
         void *volatile blocks[16] = {NULL};
         if (sigsetjmp(away, 1) == 0) {

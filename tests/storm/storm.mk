@@ -9,7 +9,7 @@ STORM_COMMON := tests/storm/storm.c tests/storm/storm_work.c
 STORM_HEADERS := $(wildcard tests/storm/*.h) include/emma.h
 
 # The longest first. Two at once: none of them measures time but in multiples.
-STORM_TESTS := idle_storm fork_storm step_storm signal_storm thread_storm core/thread_storm stop_storm race_storm \
+STORM_TESTS := fork_storm idle_storm step_storm signal_storm thread_storm core/thread_storm stop_storm race_storm \
     load_storm
 # Not thread_storm: ThreadSanitizer cannot know that a thread is gone because the system does not know its id.
 STORM_TSAN_TESTS := tests/model/model_test

@@ -52,7 +52,7 @@ static void run_threads(size_t count) {
 static void many_threads(void) {
     if (STORM_THREAD_SANITIZER)
         storm_skip("ThreadSanitizer does not know that a thread whose id is unknown to the system is gone");
-    expect_flat(run_threads, storm_amount(STORM_SANITIZER ? 1000 : 8000, STORM_SANITIZER ? 10000 : 100000));
+    expect_flat(run_threads, storm_amount(STORM_SANITIZER ? 1000 : 50000, STORM_SANITIZER ? 10000 : 500000));
 }
 
 /* Ends without destructors, as a thread of another runtime does: emma is not told. */
@@ -69,7 +69,7 @@ static void run_raw_exits(size_t count) {
 static void ends_unsaid(void) {
     if (STORM_SANITIZER)
         storm_skip("sanitizers must be told that a thread ends");
-    expect_flat(run_raw_exits, storm_amount(4000, 50000));
+    expect_flat(run_raw_exits, storm_amount(50000, 500000));
 }
 
 /* What such threads leave in their caches is taken over, not left lying beside that of the next ones. */

@@ -6,8 +6,16 @@
 
 enum { JUDGED_AT_ONCE = 2 };
 
+#define ONE_TAKE   (UINT64_C(1) << EMMA_OWNER_ID_BITS)
+#define TAKES_MASK ((UINT64_C(1) << 32) - ONE_TAKE)
+
 static uint64_t owner_word(uint32_t generation, uint32_t thread_id) {
     return (uint64_t)generation << 32 | thread_id;
+}
+
+/* 0: nobody. */
+static uint32_t id_of(uint64_t owner) {
+    return (uint32_t)(owner & (ONE_TAKE - 1));
 }
 
 /* Make the page that fork wipes. Returns: 0 iff memory is refused. */
@@ -47,18 +55,27 @@ uint32_t emma__registry_generation(emma_registry *registry) {
     return here;
 }
 
-static emma_record *claim(emma_record_block *block, unsigned i, uint64_t from, uint64_t to) {
-    /* Acquire: the contents, as their last owner left them. Pairs with emma__registry_give. */
+/* me: without a count of takes. */
+static emma_record *claim(emma_record_block *block, unsigned i, uint64_t from, uint64_t me) {
+    uint64_t to = me | ((from + ONE_TAKE) & TAKES_MASK);
+    /* Acquire: the contents, as their last owner left them. Pairs with give_word. */
     return ATOMIC_CAS(&block->owner[i], &from, to, acq_rel) ? &block->record[i] : 0;
+}
+
+/* Nobody's again; the count stays. Requires: the caller owns it, so nobody else changes the word. */
+static void give_word(emma_record_block *block, unsigned i) {
+    uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
+    ATOMIC_STORE(&block->owner[i], owner & TAKES_MASK, release); /* pairs with claim */
 }
 
 static emma_record *take_unowned(emma_registry *registry, uint64_t me) {
     emma_record_block *block = ATOMIC_LOAD(&registry->first, acquire);
     for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
         for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++) {
-            if (ATOMIC_LOAD(&block->owner[i], relaxed) != 0)
+            uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
+            if (id_of(owner) != 0)
                 continue;
-            emma_record *record = claim(block, i, 0, me);
+            emma_record *record = claim(block, i, owner, me);
             if (record != 0)
                 return record;
         }
@@ -69,7 +86,7 @@ static emma_record *take_unowned(emma_registry *registry, uint64_t me) {
 /* Look at an owner. Returns: the record, if its owner is gone and nobody else is faster to take it, or 0. */
 static emma_record *judge(emma_registry *registry, emma_record_block *block, unsigned i, uint64_t owner, uint64_t me) {
     uint32_t process_id = ATOMIC_LOAD(&registry->process_id, relaxed);
-    if (owner >> 32 != me >> 32 || emma__plat_thread_exists(process_id, (uint32_t)owner))
+    if (owner >> 32 != me >> 32 || emma__plat_thread_exists(process_id, id_of(owner)))
         return 0;
     return claim(block, i, owner, me);
 }
@@ -84,7 +101,7 @@ static emma_record *take_abandoned(emma_registry *registry, uint64_t me) {
         for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
             for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++, index++) {
                 uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
-                if (owner == 0 || (index < from) != (round == 1))
+                if (id_of(owner) == 0 || (index < from) != (round == 1))
                     continue;
                 ATOMIC_STORE(&registry->judged, index + 1, relaxed);
                 emma_record *record = judge(registry, block, i, owner, me);
@@ -111,7 +128,7 @@ static emma_record *take_new(emma_registry *registry, uint64_t me) {
 }
 
 emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, uint32_t thread_id) {
-    if (ATOMIC_LOAD(&registry->process_id, relaxed) != emma__plat_process_id())
+    if (ATOMIC_LOAD(&registry->process_id, relaxed) != emma__plat_process_id() || thread_id != id_of(thread_id))
         return 0;
     uint64_t me = owner_word(generation, thread_id);
     ATOMIC_ADD(&registry->threads, 1, relaxed);
@@ -126,7 +143,7 @@ void emma__registry_give(emma_registry *registry, const emma_record *record) {
     for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
         if (record < block->record || record >= block->record + EMMA_RECORDS_PER_BLOCK)
             continue;
-        ATOMIC_STORE(&block->owner[record - block->record], 0, release); /* pairs with claim */
+        give_word(block, (unsigned)(record - block->record));
         return;
     }
 }
@@ -138,13 +155,13 @@ void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t o
     for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
         for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++) {
             uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
-            if (owner == 0 || owner >> 32 == generation)
+            if (id_of(owner) == 0 || owner >> 32 == generation)
                 continue;
             emma_record *record = claim(block, i, owner, me);
-            if (record == 0 || (uint32_t)owner == old_thread_id)
+            if (record == 0 || id_of(owner) == old_thread_id)
                 continue;
             emma__magazines_end(&record->magazines, depot, false);
-            ATOMIC_STORE(&block->owner[i], 0, release);
+            give_word(block, i);
         }
     }
 }

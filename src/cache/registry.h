@@ -1,14 +1,16 @@
 /* registry.h: the thread caches' records: who owns which, and what becomes of those whose owner is gone.
  *
- * A record is a cache with an owner word { generation:32 | thread id:32 }; 0: nobody's. Records are made in blocks that
- * are never unmapped, so that a record may be looked at at any time. A thread takes one at its first slow path and gives
+ * A record is a cache with an owner word { generation:32 | takes:10 | thread id:22 }; thread id 0: nobody's. Records are
+ * made in blocks that are never unmapped, so that a record may be looked at at any time. A thread takes one at its first slow path and gives
  * it back, empty, when it ends. Threads that end without a word are found out: who needs a record first judges two
  * owners (tgkill with signal 0), and takes over where the thread is gone; what it left goes home. A thread id in use again only
- * delays that; it never costs a live thread its record.
+ * delays that; it never costs a live thread its record: each taking counts in the owner word, so who judged a word before
+ * that takes nothing with it (unless it is stopped while the record is taken 1024 times, at last by that very id).
  *
  * fork: one page of the registry is wiped in children (MADV_WIPEONFORK). Who finds it wiped, in a slow path, begins a new
  * generation. Records of an older generation belong to threads that do not exist in the child, but for the one that
- * called fork: it (its own thread state carries the older generation) renames its records and empties the others. Where
+ * called fork: it (its own thread state carries the older generation) renames its records and empties the others. If it
+ * has none, its first slow path does so: the one thread of a new process is that whose id is the process's. Where
  * the kernel cannot wipe pages, the records of vanished threads stay as they are: a bounded leak.
  *
  * A process id other than the generation's without a wiped page is a vfork child or its like: it shares the memory but
@@ -20,7 +22,11 @@
 
 #include "cache/magazines.h"
 
-enum { EMMA_RECORDS_PER_BLOCK = 56, EMMA_JANITOR_STACKS = 2 };
+enum {
+    EMMA_RECORDS_PER_BLOCK = 56,
+    EMMA_JANITOR_STACKS = 2,
+    EMMA_OWNER_ID_BITS = 22, /* Linux gives no greater thread ids: PID_MAX_LIMIT is 4 Mi */
+};
 
 typedef struct emma_record {
     emma_magazines magazines; /* first: a thread's cache word is the address of its magazines */
@@ -52,13 +58,14 @@ typedef struct emma_registry {
  * Cost: two loads; at the first call and after a fork, system calls. */
 uint32_t emma__registry_generation(emma_registry *registry);
 
-/* A record for the calling thread. Returns: NULL iff none can be had. */
+/* A record for the calling thread. Returns: NULL iff none can be had, or the thread id is no 22-bit number. */
 emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, uint32_t thread_id);
 
 /* Give a record back, after it was emptied. */
 void emma__registry_give(emma_registry *registry, const emma_record *record);
 
-/* The thread that called fork, in the child: keep my records under my new id, empty all others' of older generations. */
+/* The thread that called fork, in the child: keep my records under my new id, empty all others' of older generations.
+ * old_thread_id: 0 if there are none of mine. */
 void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t old_thread_id, uint32_t generation,
                           uint32_t thread_id);
 

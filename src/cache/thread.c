@@ -8,14 +8,31 @@ const emma_magazine_pair emma__closed[EMMA_CLASS_COUNT + EMMA_CLOSED_COUNT];
 EMMA_STATIC_ASSERT(offsetof(emma_magazines, of) == 0 && offsetof(emma_record, magazines) == 0,
                    "the cache word is the address of a record");
 
-/* Take a record. The word is TAKEN meanwhile, so handlers do not interfere. */
+/* Whether this is the thread that called fork to make this process, and had no records before: of what the others left
+ * behind nobody else knows that they are gone. */
+static bool is_born_without_records(const emma_thread *thread, emma_registry *registry, uint32_t generation,
+                                    uint32_t id) {
+    return thread->generation == 0 && generation > 1 && id == ATOMIC_LOAD(&registry->process_id, relaxed);
+}
+
+/* Take a record. The word is TAKEN meanwhile, so handlers do not interfere. The thread's state is set before, so that a
+ * child forked in a handler knows that this frame may hold a record, and after, as that child has set it anew. */
 static emma_magazines *start(emma_thread *thread, emma_registry *registry, emma_depot *depot, uint32_t generation) {
     if (thread->records >= EMMA_THREAD_RECORDS)
         return 0;
     uint32_t id = emma__plat_thread_id();
+    if (is_born_without_records(thread, registry, generation, id))
+        emma__registry_sweep(registry, depot, 0, generation, id);
+    uint32_t generation_before = thread->generation;
+    uint32_t id_before = thread->id;
+    thread->generation = generation;
+    thread->id = id;
     emma_record *record = emma__registry_take(registry, generation, id);
-    if (record == 0)
+    if (record == 0) {
+        thread->generation = generation_before;
+        thread->id = id_before;
         return 0;
+    }
     if (record->magazines.granted_bytes != 0) /* of a thread that is gone without a word */
         emma__magazines_end(&record->magazines, depot, false);
     thread->records++;

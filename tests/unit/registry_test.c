@@ -5,7 +5,7 @@
 #include "plat/plat.h"
 #include "unit.h"
 
-enum { DEAD = 0x3FFFFFF0 }; /* thread ids that no thread has: above the kernel's limit */
+enum { DEAD = 0x3FFFF0, TAKES = 1 << (32 - EMMA_OWNER_ID_BITS) }; /* ids that no thread of this process has */
 
 static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
 
@@ -19,11 +19,19 @@ static uint64_t owner_of(const emma_record *record) {
     return UINT64_MAX;
 }
 
+static uint32_t id_of(const emma_record *record) {
+    return (uint32_t)owner_of(record) & ((1U << EMMA_OWNER_ID_BITS) - 1);
+}
+
+static bool is_owned(const emma_record *record, uint32_t generation, uint32_t thread_id) {
+    return owner_of(record) >> 32 == generation && id_of(record) == thread_id;
+}
+
 static emma_record *take(uint32_t thread_id) {
     uint32_t generation = emma__registry_generation(REGISTRY);
     emma_record *record = emma__registry_take(REGISTRY, generation, thread_id);
     OK(record != 0);
-    IS(owner_of(record), (uint64_t)generation << 32 | thread_id);
+    OK(is_owned(record, generation, thread_id));
     IS((uintptr_t)record % 64, 0);
     return record;
 }
@@ -49,7 +57,7 @@ static void records_are_given_back_and_taken_again(void) {
     emma_record *b = take(me);
     OK(a != b);
     emma__registry_give(REGISTRY, a);
-    IS(owner_of(a), 0);
+    IS(id_of(a), 0);
     OK(take(me) == a);
     emma__registry_give(REGISTRY, a);
     emma__registry_give(REGISTRY, b);
@@ -86,6 +94,26 @@ static void the_dead_are_found(void) {
     OK(REGISTRY->first->next == 0);
 }
 
+/* A thread's id comes again, and its thread takes the very record: not by a word that was judged before. */
+static void an_owner_word_comes_once(void) {
+    static uint64_t word[TAKES];
+    unit_heap_reset(&heap);
+    for (unsigned i = 0; i < TAKES; i++) {
+        emma_record *record = take(DEAD);
+        OK(record == &REGISTRY->first->record[0]);
+        if (i % 3 == 0) { /* also through nobody's hands */
+            emma__registry_give(REGISTRY, record);
+            take(DEAD);
+        }
+        word[i] = owner_of(record);
+        for (unsigned j = i > TAKES / 2 ? i - TAKES / 2 : 0; j < i; j++)
+            if (!OK(word[i] != word[j]))
+                return;
+    }
+    OK(emma__registry_take(REGISTRY, 1, 1U << EMMA_OWNER_ID_BITS) == 0); /* an id that would not fit */
+    IS(REGISTRY->first->owner[0], word[TAKES - 1]);
+}
+
 static void counts_all_records(void) {
     unit_heap_reset(&heap);
     uint32_t me = emma__plat_thread_id();
@@ -114,19 +142,19 @@ static int child(void) {
     emma_record *own = &REGISTRY->first->record[0];
     emma_record *other = &REGISTRY->first->record[1];
     size_t own_count = emma__magazines_count(&own->magazines, 4);
-    uint32_t old_id = (uint32_t)owner_of(own);
+    uint32_t old_id = id_of(own);
     uint32_t new_id = emma__plat_thread_id();
     emma__registry_sweep(REGISTRY, &heap.depot, old_id, generation, new_id);
-    if (owner_of(own) != ((uint64_t)generation << 32 | new_id))
+    if (!is_owned(own, generation, new_id))
         return 3;
-    if (owner_of(other) != 0 || emma__magazines_count(&other->magazines, 4) != 0)
+    if (id_of(other) != 0 || emma__magazines_count(&other->magazines, 4) != 0)
         return 4;
     if (emma__magazines_count(&own->magazines, 4) != own_count || own_count == 0)
         return 5;
     if (!unit_heap_sound(&heap, 0))
         return 6;
     emma__registry_sweep(REGISTRY, &heap.depot, old_id, generation, new_id); /* once more: nothing is left to do */
-    return owner_of(own) == ((uint64_t)generation << 32 | new_id) ? 0 : 8;
+    return is_owned(own, generation, new_id) ? 0 : 8;
 }
 
 static void fork_begins_a_generation(void) {
@@ -160,6 +188,7 @@ TAP_MAIN({"the first generation is 1", generation_begins_at_one},
          {"records are given back and taken again", records_are_given_back_and_taken_again},
          {"live owners keep theirs, over several blocks", live_owners_keep_theirs},
          {"the records of the dead are taken over, full as they are", the_dead_are_found},
+         {"an owner word does not come again soon", an_owner_word_comes_once},
          {"blocks in all records are counted", counts_all_records},
          {"fork begins a generation; others' records are emptied", fork_begins_a_generation},
          {"another process that shares the memory takes no record", vfork_takes_nothing})

@@ -6,8 +6,6 @@
 #include "emma.h"
 #include "purge/purge.h"
 
-enum { LEAST_BYTES = 2 * EMMA_BLOCK_ALIGN }; /* not worth moving to anything smaller */
-
 static emma_magazine_pair *take(void) {
     return EMMA_HAS_TLS ? emma__thread_take(emma__thread_here()) : 0;
 }
@@ -71,48 +69,6 @@ size_t emma_realloc_in_place(void *block, size_t min, size_t want) {
         return 0;
     emma__tick(); /* it may have shrunk */
     return emma_usable_size(block);
-}
-
-/* Whether a block of this usable size is the right one for a new size: it fits, and less than half of it is wasted. */
-static bool suits(size_t usable_bytes, size_t size) {
-    return size <= usable_bytes && (size >= usable_bytes / 2 || usable_bytes <= LEAST_BYTES);
-}
-
-static void *copy_to_new(void *block, size_t usable_bytes, size_t size) {
-    void *to = emma__fast_malloc(size, emma__malloc_slow);
-    if (to == 0)
-        return size <= usable_bytes ? block : 0; /* a block that should shrink is good enough as it is */
-    __builtin_memcpy(to, block, size < usable_bytes ? size : usable_bytes);
-    emma__fast_free(block, emma__free_slow);
-    return to;
-}
-
-void *emma_realloc(void *block, size_t size) {
-    if (block == 0)
-        return emma__fast_malloc(size, emma__malloc_slow);
-    if (size > PTRDIFF_MAX)
-        return 0;
-    size_t usable_bytes = 0;
-    size_t class = emma__span_class_fast(&emma__default_heap.depot.spans.regions, (uintptr_t)block);
-    if (EMMA_LIKELY(class != EMMA_CLASS_NONE)) {
-        usable_bytes = emma__class_size((unsigned)class);
-        return suits(usable_bytes, size) ? block : copy_to_new(block, usable_bytes, size);
-    }
-    emma_block found = emma__heap_find(&emma__default_heap, block);
-    CHECK(found.kind != EMMA_BLOCK_NONE, "realloc of what is not a live block", block);
-    usable_bytes = found.usable_bytes;
-    if (found.kind == EMMA_BLOCK_SMALL && suits(usable_bytes, size))
-        return block;
-    if (found.kind != EMMA_BLOCK_SMALL && size > EMMA_SMALL_MAX_BYTES) {
-        if (emma__heap_resize(&emma__default_heap, block, size, size)) {
-            emma__tick(); /* it may have shrunk */
-            return block;
-        }
-        void *moved = emma__heap_move(&emma__default_heap, block, size);
-        if (moved != 0)
-            return moved;
-    }
-    return copy_to_new(block, usable_bytes, size);
 }
 
 size_t emma_collect(void) {

@@ -29,7 +29,9 @@ void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
         }
     }
     void *block = emma__heap_alloc(&emma__default_heap, thread, cache, size);
-    emma__tick();
+    for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(&emma__default_heap, size, &round);)
+        block = emma__heap_alloc(&emma__default_heap, thread, thread != 0 ? emma__thread_take(thread) : 0, size);
+    emma__heap_tick(&emma__default_heap);
     return block;
 }
 
@@ -38,6 +40,5 @@ void emma__free_slow(void *block, emma_magazine_pair *cache) {
     if (EMMA_HAS_TLS && cache == 0)
         cache = emma__thread_take(thread);
     size_t class = emma__span_class_fast(emma__heap_regions(&emma__default_heap), (uintptr_t)block);
-    emma__heap_free(&emma__default_heap, thread, cache, block, class);
-    emma__tick();
+    emma__heap_tick(emma__heap_free(&emma__default_heap, thread, cache, block, class));
 }

@@ -17,6 +17,20 @@ emma_thread *emma__thread_here(void);
 /* Purge, if it is time; but not in handlers that interrupted an operation: they may have little stack. */
 void emma__tick(void);
 
+/* The same for any heap, and its soft limit. */
+void emma__heap_tick(emma_heap *heap);
+
+/* A request that a heap could not fulfil: what is not in use goes back, if there is a limit, then the handlers are asked.
+ * *round begins as 0. Returns: whether to try again. Threads: any; handlers are not called within handlers. */
+bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round);
+
+/* A block of any heap, the default one as by emma_malloc; handlers are asked. align 1: as every block. */
+void *emma__heap_get(emma_heap *heap, size_t size, size_t align);
+void *emma__heap_get_zeroed(emma_heap *heap, size_t size);
+
+/* Take back a block that emma__heap_find found in this heap. */
+void emma__heap_put(emma_heap *heap, void *block);
+
 /* The slow paths. cache: the word that was taken; NULL: it was not taken. errno is not touched. */
 void *emma__malloc_slow(size_t size, emma_magazine_pair *cache);
 void emma__free_slow(void *block, emma_magazine_pair *cache);

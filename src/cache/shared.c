@@ -4,23 +4,26 @@
 #include "plat/plat.h"
 
 static emma_stripe *make_stripe(emma_shared *shared) {
-    if (ATOMIC_ADD(&shared->made, 1, relaxed) >= EMMA_STRIPES + EMMA_STRIPE_LIVES) {
+    uint32_t number = ATOMIC_ADD(&shared->made, 1, relaxed);
+    if (number >= EMMA_STRIPES + (shared->stock != 0 ? 0 : EMMA_STRIPE_LIVES)) {
         ATOMIC_SUB(&shared->made, 1, relaxed);
         return 0;
     }
+    if (shared->stock != 0)
+        return &shared->stock[number];
     uintptr_t address = emma__plat_map(emma__bits_align_up(sizeof(emma_stripe), emma__plat_page_bytes()));
-    emma_stripe *stripe = (emma_stripe *)address; // NOLINT(performance-no-int-to-ptr)
-    if (stripe == 0)
+    if (address == 0)
         ATOMIC_SUB(&shared->made, 1, relaxed);
-    return stripe;
+    return (emma_stripe *)address; // NOLINT(performance-no-int-to-ptr)
 }
 
-/* Put a fresh stripe in the place of this one (0: of none). The loser of a race keeps nothing: its stripe is unmapped. */
+/* Put a fresh stripe in the place of this one (0: of none). The loser of a race keeps nothing: its stripe is unmapped; one of the
+ * stock is never used. */
 static void replace(emma_shared *shared, unsigned i, emma_stripe *old) {
     emma_stripe *fresh = make_stripe(shared);
     if (fresh != 0)
         fresh->at = i;
-    if (fresh == 0 || ATOMIC_CAS(&shared->entry[i], &old, fresh, acq_rel)) /* pairs with the acquire in claim */
+    if (fresh == 0 || ATOMIC_CAS(&shared->entry[i], &old, fresh, acq_rel) || shared->stock != 0) /* pairs with claim */
         return;
     emma__plat_unmap((uintptr_t)fresh, emma__bits_align_up(sizeof *fresh, emma__plat_page_bytes()));
     ATOMIC_SUB(&shared->made, 1, relaxed);
@@ -32,7 +35,7 @@ static bool try_claim(emma_stripe *stripe) {
 }
 
 /* Be done with a stripe. If it was replaced meanwhile, nobody comes to it any more: send home what it holds (law 4). */
-static void unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe) {
+void emma__shared_unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe) {
     ATOMIC_STORE(&stripe->claimed, 0, release);
     if (EMMA_LIKELY(ATOMIC_LOAD(&shared->entry[stripe->at], relaxed) == stripe) || !try_claim(stripe))
         return;
@@ -42,7 +45,7 @@ static void unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe)
 
 /* Claim one of the stripes, beginning with one that other threads probably do not; one more is made only when all that
    there are, are held. Returns: 0 iff all are held and there is no more to be had. */
-static emma_stripe *claim(emma_shared *shared) {
+emma_stripe *emma__shared_claim(emma_shared *shared) {
     unsigned here;
     unsigned start = (unsigned)((uintptr_t)&here >> 12); /* threads have different stacks */
     unsigned empty = EMMA_STRIPES;
@@ -82,22 +85,32 @@ static void *alloc_past(emma_depot *depot, unsigned class) {
 }
 
 void *emma__shared_alloc(emma_shared *shared, emma_depot *depot, unsigned class) {
-    emma_stripe *stripe = claim(shared);
+    emma_stripe *stripe = emma__shared_claim(shared);
     if (stripe == 0)
         return alloc_past(depot, class);
     void *block = emma__magazines_alloc(&stripe->magazines, depot, class);
-    unclaim(shared, depot, stripe);
+    emma__shared_unclaim(shared, depot, stripe);
     return block;
 }
 
 void emma__shared_free(emma_shared *shared, emma_depot *depot, unsigned class, void *block) {
-    emma_stripe *stripe = claim(shared);
+    emma_stripe *stripe = emma__shared_claim(shared);
     if (stripe == 0) {
         emma__spans_take_home(&depot->spans, class, emma__chain_push(emma__chain_empty(1), block));
         return;
     }
     emma__magazines_free(&stripe->magazines, depot, class, block);
-    unclaim(shared, depot, stripe);
+    emma__shared_unclaim(shared, depot, stripe);
+}
+
+void emma__shared_reset(emma_shared *shared) {
+    for (unsigned i = 0; i < EMMA_STRIPES; i++) {
+        emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[i], relaxed);
+        if (stripe != 0)
+            __builtin_memset(stripe, 0, sizeof *stripe);
+        if (stripe != 0)
+            stripe->at = i;
+    }
 }
 
 void emma__shared_flush(emma_shared *shared, emma_depot *depot) {
@@ -106,7 +119,7 @@ void emma__shared_flush(emma_shared *shared, emma_depot *depot) {
         if (stripe == 0 || !try_claim(stripe))
             continue;
         emma__magazines_flush(&stripe->magazines, depot, false);
-        unclaim(shared, depot, stripe);
+        emma__shared_unclaim(shared, depot, stripe);
     }
 }
 

@@ -27,10 +27,19 @@ typedef struct emma_stripe {
 typedef struct emma_shared {
     _Atomic(emma_stripe *) entry[EMMA_STRIPES];
     _Atomic(uint32_t) made; /* stripes ever made */
+    emma_stripe *stock;     /* zeroed memory for EMMA_STRIPES of them, and no more are made; 0: each is mapped */
 } emma_shared;
+
+/* Claim a stripe for as long as one likes. Returns: 0 iff all are held. Who keeps it long enough loses its place, not the
+ * stripe. */
+emma_stripe *emma__shared_claim(emma_shared *shared);
+void emma__shared_unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe);
 
 void *emma__shared_alloc(emma_shared *shared, emma_depot *depot, unsigned class);
 void emma__shared_free(emma_shared *shared, emma_depot *depot, unsigned class, void *block);
+
+/* Forget what is in the stripes, and who holds them. Requires: nobody uses them. */
+void emma__shared_reset(emma_shared *shared);
 
 /* Send everything home that is in stripes which can be claimed now. */
 void emma__shared_flush(emma_shared *shared, emma_depot *depot);

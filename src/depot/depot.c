@@ -69,6 +69,16 @@ void emma__depot_empty(emma_depot *depot) {
         empty_shelf(depot, class);
 }
 
+void emma__depot_forget(emma_depot *depot) {
+    ATOMIC_STORE(&depot->earned_bytes, 0, relaxed);
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+        for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++)
+            take(&depot->shelf[class].slot[i]);
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+        if (ATOMIC_LOAD(&depot->shelf[class].filled, relaxed) != 0)
+            ATOMIC_STORE(&depot->shelf[class].filled, 0, relaxed);
+}
+
 size_t emma__depot_count(const emma_depot *depot, unsigned class) {
     size_t count = 0;
     for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {

@@ -44,6 +44,9 @@ bool emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsign
 /* Send everything home. Others may go on putting and getting. */
 void emma__depot_empty(emma_depot *depot);
 
+/* Forget everything. Requires: nobody uses it. */
+void emma__depot_forget(emma_depot *depot);
+
 /* How many blocks of a class are in the depot. Exact when nobody else puts or gets. */
 size_t emma__depot_count(const emma_depot *depot, unsigned class);
 

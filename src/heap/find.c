@@ -1,22 +1,28 @@
 /* find.c: what an address is. Interface in heap.h. */
 #include "heap/heap.h"
 
-static const emma_block no_block = {EMMA_BLOCK_NONE, EMMA_CLASS_NONE, 0};
+static const emma_block no_block = {0, EMMA_BLOCK_NONE, EMMA_CLASS_NONE, 0};
+
+/* Its regions are the first thing in a heap. */
+static emma_heap *heap_of_region(const emma_region *region) {
+    return (emma_heap *)(void *)region->owner;
+}
 
 static emma_block find_in_tract(uintptr_t address) {
     const emma_tract *tract = emma__tract_of(address);
     unsigned slice = emma__tract_slice_of(address);
     if (slice < EMMA_TRACT_META_SLICES || slice >= ATOMIC_LOAD(&tract->mapped_slices, acquire))
         return no_block;
+    emma_heap *heap = heap_of_region(tract->region);
     emma_span *record = emma__span_at(address);
     unsigned class = emma__span_class(emma__span_first(record));
     if (class == EMMA_CLASS_LARGE)
         return emma__span_start(record, address) == address
-                   ? (emma_block){EMMA_BLOCK_LARGE, EMMA_CLASS_NONE, ATOMIC_LOAD(&record->large_bytes, relaxed)}
+                   ? (emma_block){heap, EMMA_BLOCK_LARGE, EMMA_CLASS_NONE, ATOMIC_LOAD(&record->large_bytes, relaxed)}
                    : no_block;
     if (!emma__span_is_block(record, address))
         return no_block;
-    return (emma_block){EMMA_BLOCK_SMALL, class, emma__class_size(class)};
+    return (emma_block){heap, EMMA_BLOCK_SMALL, class, emma__class_size(class)};
 }
 
 emma_block emma__heap_find(emma_heap *heap, const void *block) {
@@ -31,17 +37,29 @@ emma_block emma__heap_find(emma_heap *heap, const void *block) {
     case EMMA_GRANULE_HUGE_REST: {
         const emma_huge *huge = emma__huge_find(directory, address);
         if (huge != 0)
-            return (emma_block){EMMA_BLOCK_HUGE, EMMA_CLASS_NONE, emma__huge_usable(huge)};
+            return (emma_block){heap_of_region(huge->region), EMMA_BLOCK_HUGE, EMMA_CLASS_NONE, emma__huge_usable(huge)};
         break;
     }
     }
     return no_block;
 }
 
+emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address) {
+    uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
+    emma_granule kind = emma__directory_get(directory, address);
+    while (kind == EMMA_GRANULE_HUGE_REST) {
+        granule -= EMMA_TRACT_BYTES;
+        kind = emma__directory_get(directory, granule);
+    }
+    if (kind == EMMA_GRANULE_HUGE)
+        return heap_of_region(((const emma_huge *)granule)->region); // NOLINT(performance-no-int-to-ptr)
+    return kind == EMMA_GRANULE_TRACT ? heap_of_region(emma__tract_of(granule)->region) : 0;
+}
+
 bool emma__heap_owns(emma_heap *heap, const void *block) {
     uintptr_t address = (uintptr_t)block;
     switch (emma__directory_get(emma__heap_regions(heap)->directory, address)) {
-    case EMMA_GRANULE_TRACT: /* a tract is never unmapped, so its header may be read */
+    case EMMA_GRANULE_TRACT: /* a tract stays mapped as long as its heap lives, so its header may be read */
         return emma__tract_slice_of(address) < ATOMIC_LOAD(&emma__tract_of(address)->mapped_slices, acquire);
     case EMMA_GRANULE_HUGE: /* a huge block may be going at this moment: its header may not */
     case EMMA_GRANULE_HUGE_REST:

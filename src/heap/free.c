@@ -2,10 +2,16 @@
 #include "base/check.h"
 #include "heap/heap.h"
 
+static void clear(const emma_heap *heap, void *block, size_t size_bytes) {
+    if ((heap->wishes.flags & EMMA_HEAP_ZERO_ON_FREE) != 0 && size_bytes != 0)
+        __builtin_memset(block, 0, size_bytes);
+}
+
 static void free_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, unsigned class) {
     emma_magazines *magazines = thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, &cache) : 0;
     if (EMMA_UNLIKELY(emma__chain_looks_free(block)) && emma__heap_is_free(heap, magazines, class, block))
         emma__fatal("double free", (uintptr_t)block);
+    clear(heap, block, emma__class_size(class));
     if (magazines != 0)
         emma__magazines_free(magazines, &heap->depot, class, block);
     else
@@ -22,18 +28,27 @@ static bool free_huge(emma_heap *heap, uintptr_t address) {
     return true;
 }
 
-void emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, size_t class) {
+emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block,
+                           size_t class) {
     if (EMMA_LIKELY(class != EMMA_CLASS_NONE)) {
         free_small(heap, thread, cache, block, (unsigned)class);
-        return;
+        return heap;
     }
     emma_block found = emma__heap_find(heap, block);
-    if (found.kind == EMMA_BLOCK_SMALL) { /* in a region other than the first */
+    if (found.heap != heap) { /* its thread caches are not this thread's word */
+        if (thread != 0)
+            emma__thread_give(thread, cache);
+        thread = 0;
+        cache = 0;
+        heap = found.heap != 0 ? found.heap : heap;
+    }
+    if (found.kind == EMMA_BLOCK_SMALL) { /* not in the default heap's first region */
         free_small(heap, thread, cache, block, found.class);
-        return;
+        return heap;
     }
     if (thread != 0)
         emma__thread_give(thread, cache);
+    clear(heap, block, found.usable_bytes);
     uintptr_t address = (uintptr_t)block;
     bool freed = block == 0;
     if (found.kind == EMMA_BLOCK_LARGE)
@@ -41,4 +56,5 @@ void emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *c
     else if (found.kind == EMMA_BLOCK_HUGE)
         freed = free_huge(heap, address);
     CHECK(freed, "free of what is not a live block (double free, or not from emma)", address);
+    return heap;
 }

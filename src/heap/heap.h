@@ -12,6 +12,7 @@
 #define EMMA_HEAP_HEAP_H
 
 #include "cache/thread.h"
+#include "emma_heap.h"
 #include "region/huge.h"
 
 /* What the purge layer remembers of a heap; see purge.h. */
@@ -39,16 +40,30 @@ typedef struct emma_purge_state {
 #define EMMA_HEAP_INITIAL(directory)                                                                                   \
     { .depot.spans.regions = EMMA_REGIONS_INITIAL(directory), .purge = EMMA_PURGE_INITIAL }
 
+/* What the maker of a heap asked for; all zero in the default heap. */
+typedef struct emma_heap_wishes {
+    unsigned flags; /* EMMA_HEAP_... of emma_heap.h */
+    void *context;
+    emma_out_of_memory *on_out_of_memory;
+    emma_soft_limit *on_soft_limit;
+    _Atomic(size_t) soft_limit_bytes; /* 0: none */
+    _Atomic(uint32_t) soft_passed;    /* on_soft_limit was called, and what is committed has not been below since */
+} emma_heap_wishes;
+
 typedef struct emma_heap {
     emma_depot depot;
-    emma_registry registry;
+    emma_registry registry; /* of thread caches; not used by made heaps */
     emma_shared shared;
     emma_purge_state purge;
+    emma_heap_wishes wishes;
 } emma_heap;
+
+EMMA_STATIC_ASSERT(offsetof(emma_heap, depot.spans.regions) == 0, "regions are found by their address, and so is the heap");
 
 typedef enum emma_block_kind { EMMA_BLOCK_NONE, EMMA_BLOCK_SMALL, EMMA_BLOCK_LARGE, EMMA_BLOCK_HUGE } emma_block_kind;
 
 typedef struct emma_block {
+    emma_heap *heap;
     emma_block_kind kind;
     unsigned class;      /* of a small block */
     size_t usable_bytes; /* from its start on */
@@ -62,6 +77,9 @@ static inline emma_regions *emma__heap_regions(emma_heap *heap) {
  * cannot be told from its address; its holder knows.) Any value may be asked for, but not an address in a huge block that
  * another thread frees meanwhile. Cost: a few loads. */
 emma_block emma__heap_find(emma_heap *heap, const void *block);
+
+/* The heap in whose memory an address lies. Returns: 0 for any other. */
+emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address);
 
 /* Whether an address lies in memory of this copy of emma. Any value may be asked for, also while others free.
  * Cost: one or two loads. */
@@ -78,9 +96,9 @@ void *emma__heap_alloc_aligned(emma_heap *heap, emma_thread *thread, emma_magazi
  * memset. */
 void *emma__heap_alloc_zeroed_large(emma_heap *heap, emma_thread *thread, size_t size_bytes);
 
-/* Take back a block, or nothing (NULL). class: what emma__span_class_fast said. Ends the process with a message if block
- * is not the start of a block, or is free already and that can be seen. */
-void emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, size_t class);
+/* Take back a block of any heap, or nothing (NULL). class: what emma__span_class_fast said. Ends the process with a message if block
+ * is not the start of a block, or is free already and that can be seen. Returns: the heap that it was of, or heap. */
+emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, size_t class);
 
 /* Change the usable size of a live block without moving it, to between min and want bytes, want if that can be had.
  * Returns: false iff min cannot be had in place. Requires: 1 <= min <= want. */
@@ -89,6 +107,15 @@ bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, siz
 /* Move a large block to where size bytes fit by moving its pages. Returns: NULL iff that cannot be done; the block then is
  * as it was. */
 void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes);
+
+/* Make a heap that lies in its own memory. Returns: 0 iff refused. Cost: one mapping. */
+emma_heap *emma__heap_make(emma_directory *directory);
+
+/* Give all of it back. Requires: a made heap; nobody uses it any more. */
+void emma__heap_destroy(emma_heap *heap);
+
+/* Take back every block. Requires: a made heap; nobody uses it meanwhile. Cost: a step for each span, none for blocks. */
+void emma__heap_reset(emma_heap *heap);
 
 /* Send home what lies in the depot and the shared caches, and in the calling thread's own cache where thread is given.
  * Others may go on meanwhile. */

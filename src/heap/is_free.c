@@ -16,7 +16,7 @@ static bool is_plausible(emma_heap *heap, emma_chain word, unsigned class) {
     if (emma__directory_get(emma__heap_regions(heap)->directory, (uintptr_t)next) != EMMA_GRANULE_TRACT)
         return false; /* nor may a huge block's header be read, which may be going */
     emma_block found = emma__heap_find(heap, next);
-    return found.kind == EMMA_BLOCK_SMALL && found.class == class;
+    return found.kind == EMMA_BLOCK_SMALL && found.class == class && found.heap == heap;
 }
 
 /* Each chain of the shelf is taken out, looked at and put back. */

@@ -19,6 +19,7 @@ bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, siz
         return false;
     want_bytes = want_bytes < PTRDIFF_MAX - EMMA_TRACT_BYTES ? want_bytes : PTRDIFF_MAX - EMMA_TRACT_BYTES;
     emma_block found = emma__heap_find(heap, block);
+    heap = found.heap != 0 ? found.heap : heap;
     uintptr_t address = (uintptr_t)block;
     switch (found.kind) {
     case EMMA_BLOCK_SMALL:

@@ -54,7 +54,8 @@ static size_t compact_tract(emma_heap *heap, emma_tract *tract) {
 size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {
     /* A try: who stops in here for ever leaves the heap without compaction, and that is all; a child of fork, in which
      * that thread does not exist, has another generation. Two at once would do no harm. */
-    uint32_t generation = emma__registry_generation(&heap->registry);
+    bool is_made = emma__heap_regions(heap)->is_made != 0; /* such a heap has no registry */
+    uint32_t generation = is_made ? 1 : emma__registry_generation(&heap->registry);
     uint32_t holder = ATOMIC_LOAD(&heap->purge.compacting, relaxed);
     if (generation == 0 || holder == generation ||
         !ATOMIC_CAS(&heap->purge.compacting, &holder, generation, acquire)) /* pairs with the store below */

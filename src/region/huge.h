@@ -35,6 +35,9 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
 /* Give the mapping back. Where even that is refused (too many mappings), the pages are purged, the addresses kept. */
 void emma__huge_release(emma_regions *regions, emma_huge *huge);
 
+/* Give back all huge blocks of a heap. Requires: nobody uses them. */
+void emma__huge_release_all(emma_regions *regions);
+
 /* Change the size without moving. Returns: false iff it cannot; nothing changed. Shrinking succeeds but where the system
  * refuses it. Cost: one mremap. */
 bool emma__huge_resize(emma_regions *regions, emma_huge *huge, size_t size_bytes);

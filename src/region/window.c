@@ -178,10 +178,10 @@ void emma__regions_settle(emma_regions *regions, emma_directory *directory, uint
     ATOMIC_ADD(&regions->commit.bytes, EMMA_FOUNDED_BYTES, relaxed);
     ATOMIC_ADD(&regions->commit.peak_bytes, EMMA_FOUNDED_BYTES, relaxed);
     region->owner = regions;
-    if (mapped > used)
-        emma__tract_release(tract, used, mapped - used, false);
     ATOMIC_STORE(&regions->first, region, release);
     emma__window_add_tract(region, tract, mapped);
+    if (mapped > used)
+        emma__tract_release(tract, used, mapped - used, false);
 }
 
 static void unmap_tract(emma_directory *directory, emma_tract *tract) {
@@ -191,34 +191,56 @@ static void unmap_tract(emma_directory *directory, emma_tract *tract) {
         emma__plat_purge((uintptr_t)tract, bytes); /* too many mappings: the addresses are lost, the memory is not */
 }
 
+/* Call visit for each claimed slot of a region that holds something. */
+static void visit_slots(emma_region *region, void visit(emma_region *region, unsigned slot, bool is_huge)) {
+    for (unsigned word = 0; word < EMMA_REGION_SLOT_WORDS; word++) {
+        uint64_t huge = ATOMIC_LOAD(&region->huge[word], relaxed);
+        uint64_t bits = huge | ATOMIC_LOAD(&region->tract[word], relaxed);
+        for (; bits != 0; bits &= bits - 1) {
+            unsigned bit = emma__bits_lowest(bits);
+            visit(region, word * 64 + bit, (huge >> bit & 1) != 0);
+        }
+    }
+}
+
+static void release_huge(emma_region *region, unsigned slot, bool is_huge) {
+    uintptr_t address = emma__region_slot_address(region, slot);
+    if (is_huge)
+        emma__huge_release(region->owner, (emma_huge *)address); // NOLINT(performance-no-int-to-ptr)
+}
+
+void emma__huge_release_all(emma_regions *regions) {
+    for (emma_region *region = regions->first; region != 0; region = region->next)
+        visit_slots(region, release_huge);
+}
+
+/* The tract that a heap was founded on holds what describes the others. */
+static bool is_founded(const emma_region *region, unsigned slot) {
+    return region->header_bytes == 0 && slot == 0;
+}
+
+static void unmap_slot(emma_region *region, unsigned slot, bool is_huge) {
+    if (!is_huge && !is_founded(region, slot))
+        unmap_tract(region->owner->directory, emma__tract_of(emma__region_slot_address(region, slot)));
+}
+
 void emma__regions_destroy(emma_regions *regions) {
     emma_directory *directory = regions->directory;
-    bool is_made = regions->is_made;
-    emma_region *region = regions->first;
-    emma_tract *founded = 0;
-    for (emma_region *next; region != 0; region = next) {
+    emma__huge_release_all(regions);
+    emma_region *founded = 0;
+    emma_region *next;
+    for (emma_region *region = regions->first; region != 0; region = next) {
         next = region->next;
-        for (unsigned slot = 0; slot < EMMA_REGION_TRACTS; slot++) {
-            if ((region->slot[slot / 64] >> (slot % 64)) == 0) { /* none in the rest of the word */
-                slot |= 63;
-                continue;
-            }
-            uintptr_t address = emma__region_slot_address(region, slot);
-            uint64_t bit = UINT64_C(1) << (slot % 64);
-            if ((region->huge[slot / 64] & bit) != 0)
-                emma__huge_release(regions, (emma_huge *)address); // NOLINT(performance-no-int-to-ptr)
-            else if ((region->tract[slot / 64] & bit) != 0 && (is_made && region->header_bytes == 0 && slot == 0))
-                founded = emma__tract_of(address);
-            else if ((region->tract[slot / 64] & bit) != 0)
-                unmap_tract(directory, emma__tract_of(address));
-        }
+        visit_slots(region, unmap_slot);
         if (region->header_bytes != 0)
             emma__plat_unmap((uintptr_t)region, region->header_bytes);
+        else
+            founded = region;
     }
     if (founded == 0)
         return;
-    uintptr_t address = (uintptr_t)founded;
-    unmap_tract(directory, founded); /* regions itself may have lain in it */
+    uintptr_t address = founded->base;
+    unmap_tract(directory, emma__tract_of(address)); /* regions itself lay in it */
     ATOMIC_SUB(&directory->made, 1, relaxed);
     ATOMIC_STORE(&directory->next_place, number_of(address), relaxed); /* its tables and pages are warm */
 }

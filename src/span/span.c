@@ -287,6 +287,29 @@ bool emma__spans_take_home(emma_spans *spans, unsigned class, emma_chain chain) 
     return sparse * 2 > pushes;
 }
 
+static unsigned reset_run(emma_spans *spans, emma_tract *tract, unsigned slice) {
+    emma_span *span = &emma__span_table_of(tract)->record[slice];
+    unsigned class = emma__span_class(span);
+    unsigned slices = ATOMIC_LOAD(&span->slices, relaxed);
+    if (class == EMMA_CLASS_NONE)
+        return 1;
+    if (class == EMMA_CLASS_LARGE) {
+        emma__spans_release_large(spans, emma__tract_address(tract, slice));
+        return slices;
+    }
+    emma__offer_clear(tract, class, slice);
+    retire(spans, span, emma__tract_address(tract, slice));
+    return slices;
+}
+
+void emma__spans_reset(emma_spans *spans) {
+    for (emma_tract *tract = emma__regions_next_tract(&spans->regions, 0); tract != 0;
+         tract = emma__regions_next_tract(&spans->regions, tract))
+        for (unsigned slice = EMMA_TRACT_META_SLICES; slice < ATOMIC_LOAD(&tract->mapped_slices, relaxed);)
+            slice += reset_run(spans, tract, slice);
+    ATOMIC_STORE(&spans->out_bytes, 0, relaxed);
+}
+
 bool emma__span_valid(const emma_span *span) {
     emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, acquire));
     if (word.class == EMMA_CLASS_NONE)

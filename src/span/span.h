@@ -149,6 +149,9 @@ bool emma__spans_contain(emma_spans *spans, unsigned class, const void *block);
  * of pages. */
 size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice);
 
+/* Take back every block and every large run. Requires: nobody uses the spans. Cost: a step for each slice. */
+void emma__spans_reset(emma_spans *spans);
+
 /* Set again an offer bit whose setter stopped; purging calls it for every slice. */
 void emma__spans_repair(emma_tract *tract, unsigned slice);
 

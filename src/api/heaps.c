@@ -1,0 +1,187 @@
+/* heaps.c: the public functions for heaps. Contracts in emma_heap.h. */
+#include "api/fast.h"
+#include "base/check.h"
+#include "ctl/stats.h"
+#include "emma_heap.h"
+#include "purge/purge.h"
+
+enum { KNOWN_FLAGS = EMMA_HEAP_ZERO_ON_FREE | EMMA_HEAP_NO_CPU_CACHES };
+
+EMMA_STATIC_ASSERT(EMMA_FOUNDED_BYTES * 2 <= EMMA_HEAP_LEAST_BYTES, "a heap of the least limit has room for blocks");
+
+static emma_directory *directory(void) {
+    return emma__heap_regions(&emma__default_heap)->directory;
+}
+
+static bool is_default(const emma_heap *heap) {
+    return heap == &emma__default_heap;
+}
+
+/* What a later version added is not known here; it may be there if it asks for nothing. */
+static bool is_understood(const emma_heap_config *config) {
+    const unsigned char *bytes = (const unsigned char *)config;
+    for (size_t i = sizeof *config; i < config->size; i++)
+        if (bytes[i] != 0)
+            return false;
+    return (config->flags & ~(unsigned)KNOWN_FLAGS) == 0 &&
+           (config->limit_bytes == 0 || config->limit_bytes >= EMMA_HEAP_LEAST_BYTES);
+}
+
+emma_heap *emma_heap_create(const emma_heap_config *config) {
+    static const emma_heap_config none;
+    config = config != 0 ? config : &none;
+    if (!is_understood(config))
+        return 0;
+    emma_heap *heap = emma__heap_make(directory());
+    if (heap == 0)
+        return 0;
+    heap->wishes.flags = config->flags;
+    heap->wishes.context = config->context;
+    heap->wishes.on_out_of_memory = config->on_out_of_memory;
+    heap->wishes.on_soft_limit = config->on_soft_limit;
+    emma_heap_set_limit(heap, config->limit_bytes);
+    emma_heap_set_soft_limit(heap, config->soft_limit_bytes);
+    return heap;
+}
+
+void emma_heap_destroy(emma_heap *heap) {
+    CHECK(!is_default(heap), "the default heap cannot be destroyed", heap);
+    if (heap != 0)
+        emma__heap_destroy(heap);
+}
+
+void emma_heap_reset(emma_heap *heap) {
+    CHECK(!is_default(heap), "the default heap cannot be reset", heap);
+    emma__heap_reset(heap);
+}
+
+emma_heap *emma_heap_default(void) {
+    return &emma__default_heap;
+}
+
+emma_heap *emma_heap_of(const void *address) {
+    return emma__heap_of(directory(), (uintptr_t)address);
+}
+
+void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) {
+    ATOMIC_STORE(&emma__heap_regions(heap)->commit.limit_bytes, limit_bytes, relaxed);
+}
+
+void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) {
+    ATOMIC_STORE(&heap->wishes.soft_limit_bytes, soft_limit_bytes, relaxed);
+}
+
+static void *get_once(emma_heap *heap, size_t size, size_t align) {
+    return align <= EMMA_BLOCK_ALIGN ? emma__heap_alloc(heap, 0, 0, size)
+                                     : emma__heap_alloc_aligned(heap, 0, 0, size, align);
+}
+
+void *emma__heap_get(emma_heap *heap, size_t size, size_t align) {
+    if (is_default(heap))
+        return align <= EMMA_BLOCK_ALIGN ? emma_malloc(size) : emma_aligned_alloc(align, size);
+    void *block = get_once(heap, size, align);
+    for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(heap, size, &round);)
+        block = get_once(heap, size, align);
+    emma__heap_tick(heap);
+    return block;
+}
+
+static void *get_zeroed_once(emma_heap *heap, size_t size) {
+    if (size > EMMA_SMALL_MAX_BYTES)
+        return emma__heap_alloc_zeroed_large(heap, 0, size);
+    void *block = emma__heap_alloc(heap, 0, 0, size);
+    return block != 0 ? __builtin_memset(block, 0, emma__class_size(emma__class_of(size != 0 ? size : 1))) : 0;
+}
+
+void *emma__heap_get_zeroed(emma_heap *heap, size_t size) {
+    if (is_default(heap))
+        return emma_calloc(1, size);
+    void *block = get_zeroed_once(heap, size);
+    for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(heap, size, &round);)
+        block = get_zeroed_once(heap, size);
+    emma__heap_tick(heap);
+    return block;
+}
+
+void emma__heap_put(emma_heap *heap, void *block) {
+    if (is_default(heap)) {
+        emma_free(block);
+        return;
+    }
+    emma__heap_free(heap, 0, 0, block, EMMA_CLASS_NONE);
+    emma__heap_tick(heap);
+}
+
+void *emma_heap_malloc(emma_heap *heap, size_t size) {
+    return emma__heap_get(heap, size, 1);
+}
+
+void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) {
+    size_t bytes;
+    return __builtin_mul_overflow(count, size, &bytes) ? 0 : emma__heap_get_zeroed(heap, bytes);
+}
+
+void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) {
+    return emma__bits_is_pow2(alignment) ? emma__heap_get(heap, size, alignment) : 0;
+}
+
+/* A block that the caller says is this heap's. */
+static void check_own(const emma_heap *heap, const void *block) {
+    const emma_heap *owner = emma_heap_of(block);
+    CHECK(owner != 0, "free of what is not a live block (double free, or not from emma)", block);
+    CHECK(owner == heap, "free of a block of another heap", block);
+}
+
+void emma_heap_free(emma_heap *heap, void *block) {
+    if (block == 0)
+        return;
+    check_own(heap, block);
+    emma__heap_put(heap, block);
+}
+
+void emma_heap_free_sized(emma_heap *heap, void *block, size_t size) {
+    (void)size;
+    emma_heap_free(heap, block);
+}
+
+size_t emma_heap_malloc_batch(emma_heap *heap, size_t size, size_t count, void **blocks) {
+    emma_session session;
+    emma_session_begin(heap, &session);
+    size_t done = 0;
+    while (done < count && (blocks[done] = emma_session_malloc(&session, size)) != 0)
+        done++;
+    emma_session_end(&session);
+    return done;
+}
+
+void emma_heap_free_batch(emma_heap *heap, size_t count, void *const *blocks) {
+    emma_session session;
+    emma_session_begin(heap, &session);
+    for (size_t i = 0; i < count; i++)
+        emma_session_free(&session, blocks[i]);
+    emma_session_end(&session);
+}
+
+void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) {
+    if (block == 0)
+        return emma_heap_malloc(heap, size);
+    check_own(heap, block);
+    return emma_realloc(block, size);
+}
+
+size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size_t want) {
+    check_own(heap, block);
+    return emma_realloc_in_place(block, min, want);
+}
+
+void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) {
+    const emma_commit *commit = &emma__heap_regions(heap)->commit;
+    emma__stats_read(heap, &stats->of);
+    stats->committed_bytes = ATOMIC_LOAD(&commit->bytes, relaxed);
+    stats->peak_bytes = ATOMIC_LOAD(&commit->peak_bytes, relaxed);
+    stats->limit_bytes = ATOMIC_LOAD(&commit->limit_bytes, relaxed);
+}
+
+size_t emma_heap_collect(emma_heap *heap) {
+    return is_default(heap) ? emma_collect() : emma__purge_all(heap, 0);
+}

@@ -7,7 +7,8 @@
 
 enum { KNOWN_FLAGS = EMMA_HEAP_ZERO_ON_FREE | EMMA_HEAP_NO_CPU_CACHES };
 
-EMMA_STATIC_ASSERT(EMMA_FOUNDED_BYTES * 2 <= EMMA_HEAP_LEAST_BYTES, "a heap of the least limit has room for blocks");
+EMMA_STATIC_ASSERT((size_t)EMMA_FOUNDED_BYTES * 2 <= EMMA_HEAP_LEAST_BYTES,
+                   "a heap of the least limit has room for blocks");
 
 static emma_directory *directory(void) {
     return emma__heap_regions(&emma__default_heap)->directory;

@@ -3,17 +3,12 @@
 
 static const emma_block no_block = {0, EMMA_BLOCK_NONE, EMMA_CLASS_NONE, 0};
 
-/* Its regions are the first thing in a heap. */
-static emma_heap *heap_of_region(const emma_region *region) {
-    return (emma_heap *)(void *)region->owner;
-}
-
 static emma_block find_in_tract(uintptr_t address) {
     const emma_tract *tract = emma__tract_of(address);
     unsigned slice = emma__tract_slice_of(address);
     if (slice < EMMA_TRACT_META_SLICES || slice >= ATOMIC_LOAD(&tract->mapped_slices, acquire))
         return no_block;
-    emma_heap *heap = heap_of_region(tract->region);
+    emma_heap *heap = emma__heap_with(tract->region->owner);
     emma_span *record = emma__span_at(address);
     unsigned class = emma__span_class(emma__span_first(record));
     if (class == EMMA_CLASS_LARGE)
@@ -37,7 +32,8 @@ emma_block emma__heap_find(emma_heap *heap, const void *block) {
     case EMMA_GRANULE_HUGE_REST: {
         const emma_huge *huge = emma__huge_find(directory, address);
         if (huge != 0)
-            return (emma_block){heap_of_region(huge->region), EMMA_BLOCK_HUGE, EMMA_CLASS_NONE, emma__huge_usable(huge)};
+            return (emma_block){emma__heap_with(huge->region->owner), EMMA_BLOCK_HUGE, EMMA_CLASS_NONE,
+                                emma__huge_usable(huge)};
         break;
     }
     }
@@ -52,8 +48,8 @@ emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address) {
         kind = emma__directory_get(directory, granule);
     }
     if (kind == EMMA_GRANULE_HUGE)
-        return heap_of_region(((const emma_huge *)granule)->region); // NOLINT(performance-no-int-to-ptr)
-    return kind == EMMA_GRANULE_TRACT ? heap_of_region(emma__tract_of(granule)->region) : 0;
+        return emma__heap_with(((const emma_huge *)granule)->region->owner); // NOLINT(performance-no-int-to-ptr)
+    return kind == EMMA_GRANULE_TRACT ? emma__heap_with(emma__tract_of(granule)->region->owner) : 0;
 }
 
 bool emma__heap_owns(emma_heap *heap, const void *block) {

@@ -28,8 +28,7 @@ static bool free_huge(emma_heap *heap, uintptr_t address) {
     return true;
 }
 
-emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block,
-                           size_t class) {
+emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, size_t class) {
     if (EMMA_LIKELY(class != EMMA_CLASS_NONE)) {
         free_small(heap, thread, cache, block, (unsigned)class);
         return heap;

@@ -51,14 +51,17 @@ typedef struct emma_heap_wishes {
 } emma_heap_wishes;
 
 typedef struct emma_heap {
-    emma_depot depot;
     emma_registry registry; /* of thread caches; not used by made heaps */
     emma_shared shared;
     emma_purge_state purge;
     emma_heap_wishes wishes;
+    emma_depot depot; /* last: most of it is shelves that are not touched before they are used */
 } emma_heap;
 
-EMMA_STATIC_ASSERT(offsetof(emma_heap, depot.spans.regions) == 0, "regions are found by their address, and so is the heap");
+/* The heap that these regions are of. */
+static inline emma_heap *emma__heap_with(emma_regions *regions) {
+    return (emma_heap *)(void *)((char *)regions - offsetof(emma_heap, depot.spans.regions));
+}
 
 typedef enum emma_block_kind { EMMA_BLOCK_NONE, EMMA_BLOCK_SMALL, EMMA_BLOCK_LARGE, EMMA_BLOCK_HUGE } emma_block_kind;
 

@@ -28,7 +28,7 @@ size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds) {
     emma_region *region = ATOMIC_LOAD(&regions->first, acquire);
     for (; region != 0; region = ATOMIC_LOAD(&region->next, acquire)) {
         for (unsigned word = EMMA_REGION_SLOT_WORDS; word-- > 0 && purged < slices;) {
-            uint64_t tracts = ATOMIC_LOAD(&region->tract[word], acquire);
+            uint64_t tracts = ATOMIC_LOAD(&region->word[word].tract, acquire);
             while (tracts != 0 && purged < slices) {
                 unsigned bit = emma__bits_highest(tracts);
                 tracts &= ~(UINT64_C(1) << bit);

@@ -25,9 +25,9 @@ static void note(emma_region *region, uintptr_t address, bool is_huge) {
     unsigned slot = emma__region_slot_of(region, address);
     uint64_t bit = UINT64_C(1) << (slot % 64);
     if (is_huge)
-        ATOMIC_OR(&region->huge[slot / 64], bit, relaxed);
+        ATOMIC_OR(&region->word[slot / 64].huge, bit, relaxed);
     else
-        ATOMIC_AND(&region->huge[slot / 64], ~bit, relaxed);
+        ATOMIC_AND(&region->word[slot / 64].huge, ~bit, relaxed);
 }
 
 emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address) {

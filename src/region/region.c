@@ -9,13 +9,13 @@ enum { SEARCH_TRIES = 4 };
 
 void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank) {
     uint64_t bit = UINT64_C(1) << (slot % 64);
-    if ((ATOMIC_LOAD(&region->hint[rank][slot / 64], seq_cst) & bit) == 0)
-        ATOMIC_OR(&region->hint[rank][slot / 64], bit, seq_cst);
+    if ((ATOMIC_LOAD(&region->word[slot / 64].hint[rank], seq_cst) & bit) == 0)
+        ATOMIC_OR(&region->word[slot / 64].hint[rank], bit, seq_cst);
 }
 
 /* A searcher found nothing in a tract: take its bit away, look again, and set it if it was true after all. */
 static void clear_hint(emma_region *region, emma_tract *tract, unsigned rank) {
-    ATOMIC_AND(&region->hint[rank][tract->slot / 64], ~(UINT64_C(1) << (tract->slot % 64)), seq_cst);
+    ATOMIC_AND(&region->word[tract->slot / 64].hint[rank], ~(UINT64_C(1) << (tract->slot % 64)), seq_cst);
     if (ATOMIC_LOAD(&tract->hint[rank], seq_cst) != 0)
         emma__region_set_hint(region, tract->slot, rank);
 }
@@ -37,7 +37,7 @@ static uintptr_t claim_in_region(emma_regions *regions, emma_region *region, uns
     /* A run longer than a chunk covers at least half of some chunk. */
     unsigned rank = n <= EMMA_CHUNK_SLICES ? emma__bits_highest(n) : EMMA_RUN_RANKS - 2;
     for (unsigned word = 0; word < EMMA_REGION_SLOT_WORDS; word++) {
-        uint64_t bits = ATOMIC_LOAD(&region->hint[rank][word], relaxed);
+        uint64_t bits = ATOMIC_LOAD(&region->word[word].hint[rank], relaxed);
         for (; bits != 0; bits &= bits - 1) {
             emma_tract *tract = tract_in_slot(region, word * 64 + emma__bits_lowest(bits));
             emma_run run = emma__tract_claim(tract, n, align);
@@ -131,7 +131,7 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
 static emma_tract *tract_from(const emma_region *region, unsigned slot) {
     for (; region != 0; region = ATOMIC_LOAD(&region->next, acquire), slot = 0) {
         for (unsigned word = slot / 64; word < EMMA_REGION_SLOT_WORDS; word++, slot = word * 64) {
-            uint64_t bits = ATOMIC_LOAD(&region->tract[word], acquire) >> (slot % 64) << (slot % 64);
+            uint64_t bits = ATOMIC_LOAD(&region->word[word].tract, acquire) >> (slot % 64) << (slot % 64);
             if (bits != 0)
                 return tract_in_slot(region, word * 64 + emma__bits_lowest(bits));
         }

@@ -34,16 +34,21 @@ enum {
     EMMA_REGION_CLASS_DISTANCE = EMMA_REGION_SLICES,
 };
 
+/* What is in 64 slots, by bits; together, so that a small heap touches little. */
+typedef struct emma_region_word {
+    _Atomic(uint64_t) slot;  /* claimed */
+    _Atomic(uint64_t) tract; /* holds a tract that is mapped and ready */
+    _Atomic(uint64_t) huge;  /* a huge block begins in it */
+    _Atomic(uint64_t) hint[EMMA_RUN_RANKS];
+} emma_region_word;
+
 typedef struct emma_region {
     uintptr_t base;
     struct emma_regions *owner;
     uint8_t *classes;    /* class bytes; 0: none */
     size_t header_bytes; /* of a header with a mapping of its own; 0: it lies in a tract */
     _Atomic(struct emma_region *) next;
-    _Atomic(uint64_t) slot[EMMA_REGION_SLOT_WORDS];  /* claimed */
-    _Atomic(uint64_t) tract[EMMA_REGION_SLOT_WORDS]; /* holds a tract that is mapped and ready */
-    _Atomic(uint64_t) huge[EMMA_REGION_SLOT_WORDS];  /* a huge block begins in it */
-    _Atomic(uint64_t) hint[EMMA_RUN_RANKS][EMMA_REGION_SLOT_WORDS];
+    emma_region_word word[EMMA_REGION_SLOT_WORDS];
 } emma_region;
 
 EMMA_STATIC_ASSERT(sizeof(emma_region) <= EMMA_REGION_OWN_BYTES, "the region's own part of its header");

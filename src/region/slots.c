@@ -6,10 +6,10 @@
 static bool claim_at(emma_region *region, unsigned slot, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         uint64_t bit = UINT64_C(1) << ((slot + i) % 64);
-        if ((ATOMIC_OR(&region->slot[(slot + i) / 64], bit, acq_rel) & bit) == 0)
+        if ((ATOMIC_OR(&region->word[(slot + i) / 64].slot, bit, acq_rel) & bit) == 0)
             continue;
         while (i-- > 0)
-            ATOMIC_AND(&region->slot[(slot + i) / 64], ~(UINT64_C(1) << ((slot + i) % 64)), release);
+            ATOMIC_AND(&region->word[(slot + i) / 64].slot, ~(UINT64_C(1) << ((slot + i) % 64)), release);
         return false;
     }
     return true;
@@ -17,7 +17,7 @@ static bool claim_at(emma_region *region, unsigned slot, unsigned n) {
 
 /* Claimed, or another heap's at present: windows overlap. */
 static bool is_taken(const emma_region *region, unsigned slot) {
-    return (ATOMIC_LOAD(&region->slot[slot / 64], relaxed) >> (slot % 64) & 1) != 0 ||
+    return (ATOMIC_LOAD(&region->word[slot / 64].slot, relaxed) >> (slot % 64) & 1) != 0 ||
            emma__directory_get(region->owner->directory, emma__region_slot_address(region, slot)) != EMMA_GRANULE_NONE;
 }
 
@@ -62,5 +62,5 @@ bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsign
 void emma__regions_release_slots(emma_region *region, uintptr_t address, unsigned n) {
     unsigned slot = emma__region_slot_of(region, address);
     for (unsigned i = 0; i < n; i++)
-        ATOMIC_AND(&region->slot[(slot + i) / 64], ~(UINT64_C(1) << ((slot + i) % 64)), release);
+        ATOMIC_AND(&region->word[(slot + i) / 64].slot, ~(UINT64_C(1) << ((slot + i) % 64)), release);
 }

@@ -116,7 +116,7 @@ void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned map
     tract->slot = slot;
     ATOMIC_STORE(&tract->mapped_slices, mapped_slices, relaxed);
     emma__directory_set(region->owner->directory, (uintptr_t)tract, EMMA_GRANULE_TRACT);
-    ATOMIC_OR(&region->tract[slot / 64], UINT64_C(1) << (slot % 64), release);
+    ATOMIC_OR(&region->word[slot / 64].tract, UINT64_C(1) << (slot % 64), release);
 }
 
 /* Map the first step of a heap's first tract where no other heap is. Returns: its address, or 0. */
@@ -158,7 +158,7 @@ uintptr_t emma__regions_found(emma_directory *directory, unsigned slices) {
     emma_region *region =
         (emma_region *)emma__tract_address(tract, EMMA_TRACT_META_SLICES); // NOLINT(performance-no-int-to-ptr)
     region->base = address;
-    ATOMIC_STORE(&region->slot[0], 1, relaxed);
+    ATOMIC_STORE(&region->word[0].slot, 1, relaxed);
     ATOMIC_STORE(&tract->mapped_slices, mapped, relaxed);
     return emma__tract_address(tract, FIRST_SLICES);
 }
@@ -194,8 +194,8 @@ static void unmap_tract(emma_directory *directory, emma_tract *tract) {
 /* Call visit for each claimed slot of a region that holds something. */
 static void visit_slots(emma_region *region, void visit(emma_region *region, unsigned slot, bool is_huge)) {
     for (unsigned word = 0; word < EMMA_REGION_SLOT_WORDS; word++) {
-        uint64_t huge = ATOMIC_LOAD(&region->huge[word], relaxed);
-        uint64_t bits = huge | ATOMIC_LOAD(&region->tract[word], relaxed);
+        uint64_t huge = ATOMIC_LOAD(&region->word[word].huge, relaxed);
+        uint64_t bits = huge | ATOMIC_LOAD(&region->word[word].tract, relaxed);
         for (; bits != 0; bits &= bits - 1) {
             unsigned bit = emma__bits_lowest(bits);
             visit(region, word * 64 + bit, (huge >> bit & 1) != 0);

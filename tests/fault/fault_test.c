@@ -45,13 +45,6 @@ static size_t run_with(plan with) {
     return failed;
 }
 
-static size_t bits(const _Atomic(uint64_t) *words) {
-    size_t count = 0;
-    for (size_t i = 0; i < EMMA_REGION_SLOT_WORDS; i++)
-        count += emma__bits_count(atomic_load(&words[i]));
-    return count;
-}
-
 /* Everything is free: nothing lives, no slice is used but the tracts' own, no slot is claimed but those of tracts. */
 static void check_nothing_lost(void) {
     emma_regions *regions = emma__heap_regions(&emma__default_heap);
@@ -65,8 +58,10 @@ static void check_nothing_lost(void) {
     size_t tracts = 0;
     size_t slots = 0;
     for (emma_region *region = atomic_load(&regions->first); region != NULL; region = atomic_load(&region->next)) {
-        tracts += bits(region->tract);
-        slots += bits(region->slot);
+        for (size_t i = 0; i < EMMA_REGION_SLOT_WORDS; i++) {
+            tracts += emma__bits_count(atomic_load(&region->word[i].tract));
+            slots += emma__bits_count(atomic_load(&region->word[i].slot));
+        }
     }
     size_t used = atomic_load(&regions->used_slices);
     if (!EXPECT(used == tracts * EMMA_TRACT_META_SLICES))

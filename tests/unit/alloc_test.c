@@ -70,7 +70,7 @@ static void large_and_huge_sizes(void) {
         OK(emma__thread_is_closed(thread.cache)); /* no thread cache is needed for these */
     }
     IS(emma__heap_regions(&heap)->huge_count, 0);
-    IS(emma__heap_regions(&heap)->used_slices, emma__bits_count(emma__heap_regions(&heap)->first->tract[0]));
+    IS(emma__heap_regions(&heap)->used_slices, emma__bits_count(emma__heap_regions(&heap)->first->word[0].tract));
 }
 
 static void impossible_sizes_are_refused(void) {
@@ -182,7 +182,7 @@ static void collecting_sends_everything_home(void) {
     emma__heap_collect(&heap, &thread);
     IS(unit_cached_blocks(&heap), 0);
     OK(unit_heap_sound(&heap, 0));
-    IS(emma__heap_regions(&heap)->used_slices, emma__bits_count(emma__heap_regions(&heap)->first->tract[0]));
+    IS(emma__heap_regions(&heap)->used_slices, emma__bits_count(emma__heap_regions(&heap)->first->word[0].tract));
     OK(!emma__thread_is_closed(thread.cache));
     void *block = unit_alloc(&heap, &thread, 33); /* and the thread goes on */
     OK(block != 0 && unit_heap_sound(&heap, 1));

@@ -46,7 +46,7 @@ static void sizes(void) {
         IS(regions.huge_bytes, 0);
         IS(regions.huge_count, 0);
     }
-    IS(regions.first->slot[0], 0);
+    IS(regions.first->word[0].slot, 0);
 }
 
 static void alignments(void) {
@@ -117,7 +117,7 @@ static void grows_and_shrinks_in_place(void) {
         OK(unit_is_filled(bytes, 10000, 1));
         IS(regions.huge_bytes, emma__huge_usable(huge));
         unsigned slots = (unsigned)emma__bits_div_up(huge->mapped_bytes, TRACT);
-        IS(emma__bits_count(regions.first->slot[0]), slots);
+        IS(emma__bits_count(regions.first->word[0].slot), slots);
         IS(emma__directory_get(&unit_directory, (uintptr_t)huge + (slots - 1) * TRACT),
            slots == 1 ? EMMA_GRANULE_HUGE : EMMA_GRANULE_HUGE_REST);
         IS(emma__directory_get(&unit_directory, (uintptr_t)huge + slots * TRACT), EMMA_GRANULE_NONE);
@@ -141,7 +141,7 @@ static void growth_is_refused_where_others_are(void) {
     IS(emma__plat_map_at(next, 65536), EMMA_MAP_DONE);
     OK(!emma__huge_resize(&regions, first, TRACT + 65536));
     IS(first->mapped_bytes, mapped);
-    IS(regions.first->slot[0], 1);
+    IS(regions.first->word[0].slot, 1);
     OK(emma__plat_unmap(next, 65536));
     OK(emma__huge_resize(&regions, first, TRACT + 65536));
     release(first);

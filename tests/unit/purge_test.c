@@ -148,7 +148,7 @@ static void compaction_gives_pages_back(void) {
     OK(unit_heap_sound(&heap, 0));
     IS(dirty_bytes(), 0);
     IS(unit_cached_blocks(&heap), 0);
-    size_t tracts = emma__bits_count(regions()->first->tract[0]);
+    size_t tracts = emma__bits_count(regions()->first->word[0].tract);
     IS(regions()->used_slices, tracts);
     OK(resident_bytes() <= tracts * EMMA_SLICE_BYTES); /* nothing but the tracts' own */
 }

@@ -95,7 +95,7 @@ static bool hints_lead_to_runs(void) {
     for (unsigned chunk = 0; chunk < EMMA_TRACT_CHUNKS; chunk++) {
         unsigned ranks = emma__bits_run_rank((uint32_t)(tract->chunk[chunk] >> 32));
         for (unsigned rank = 0; rank < ranks; rank++)
-            if ((tract->hint[rank] >> chunk & 1) == 0 || (region.hint[rank][SLOT / 64] >> SLOT % 64 & 1) == 0)
+            if ((tract->hint[rank] >> chunk & 1) == 0 || (region.word[SLOT / 64].hint[rank] >> SLOT % 64 & 1) == 0)
                 return false;
     }
     return true;

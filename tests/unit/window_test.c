@@ -127,8 +127,8 @@ static void stranger_in_a_slot(void) {
     OK(unit_is_zero(unit_pointer(second), EMMA_SLICE_BYTES));
     IS(emma__directory_get(&unit_directory, second), EMMA_GRANULE_NONE);
     IS(emma__directory_get(&unit_directory, third), EMMA_GRANULE_NONE);
-    IS(regions.first->slot[0] & 15, 15);
-    IS(regions.first->tract[0] & 15, 9);
+    IS(regions.first->word[0].slot & 15, 15);
+    IS(regions.first->word[0].tract & 15, 9);
     OK(emma__regions_next_tract(&regions, tract) == next);
     OK(emma__plat_unmap(emma__tract_address(tract, tract->mapped_slices), EMMA_SLICE_BYTES));
     OK(emma__plat_unmap(second, EMMA_SLICE_BYTES) && emma__plat_unmap(third + EMMA_SLICE_BYTES, EMMA_SLICE_BYTES));
@@ -163,7 +163,7 @@ static void failed_slot_claims_leave_nothing(void) {
     uintptr_t fifth = first + 4 * (uintptr_t)EMMA_TRACT_BYTES;
     OK(emma__regions_claim_slots_at(region, fifth, 1));
     OK(!emma__regions_claim_slots_at(region, first + EMMA_TRACT_BYTES, 4));
-    IS(region->slot[0], 0x11);
+    IS(region->word[0].slot, 0x11);
     uintptr_t end = region->base + (uintptr_t)EMMA_REGION_TRACTS * EMMA_TRACT_BYTES;
     OK(!emma__regions_claim_slots_at(region, end - EMMA_TRACT_BYTES, 2));
     OK(emma__regions_claim_slots_at(region, end - EMMA_TRACT_BYTES, 1));

@@ -26,11 +26,11 @@ ARROWS = {
 }
 
 PUBLIC = {
-    "heap": "emma.h",
-    "purge": "emma.h",
-    "ctl": "emma.h",
-    "api": "emma.h",
-    "override": "emma.h",
+    "heap": "emma.h emma_heap.h",
+    "purge": "emma.h emma_heap.h",
+    "ctl": "emma.h emma_heap.h",
+    "api": "emma.h emma_heap.h",
+    "override": "emma.h emma_heap.h",
     "bare": "emma_bare.h",
 }
 

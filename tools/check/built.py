@@ -55,6 +55,9 @@ def needs(tree, build):
         yield Violation(path, 1, f"needs {name}{weakly}")
 
 
+PUBLIC_HEADERS = ("include/emma.h", "include/emma_heap.h")
+
+
 def public_functions(header):
     """The functions that a public header declares, as clang reads it."""
     done = subprocess.run([os.environ.get("CLANG", "clang-14"), "-std=c11", "-x", "c", "-fsyntax-only", "-Xclang",
@@ -65,8 +68,9 @@ def public_functions(header):
 
 
 def exports(tree, build):
-    """exports: libemma.so exports its prefix alone, libemma-malloc.so the list in exports.txt and emma.h"""
-    wanted = {name for name in public_functions(tree.path("include/emma.h")) if name.startswith("emma_")}
+    """exports: libemma.so exports its prefix alone, libemma-malloc.so the list in exports.txt and those of the public headers"""
+    headers = [path for path in map(tree.path, PUBLIC_HEADERS) if os.path.exists(path)]
+    wanted = {name for header in headers for name in public_functions(header) if name.startswith("emma_")}
     wanted = {build.prefix + name[len("emma_"):] for name in wanted}
     path = build.library("libemma.so")
     exported = {name for name, _, section in nm(path, "-D", "--defined-only") if section != "*ABS*"}
@@ -74,7 +78,7 @@ def exports(tree, build):
         if not name.startswith(build.prefix) or name.startswith(build.prefix + "_"):
             yield Violation(path, 1, f"exports {name}, which is no public name ({build.prefix}...)")
     for name in sorted(wanted - exported):
-        yield Violation(path, 1, f"does not export {name}, which emma.h declares")
+        yield Violation(path, 1, f"does not export {name}, which a public header declares")
 
     with open(EXPORTS_FILE, encoding="utf-8") as file:
         lines = [line for line in file.read().splitlines() if not line.startswith("#")]
@@ -82,6 +86,6 @@ def exports(tree, build):
     path = build.library("libemma-malloc.so")
     exported = {name for name, _, section in nm(path, "-D", "--defined-only") if section != "*ABS*"}
     for name in sorted(exported - wanted):
-        yield Violation(path, 1, f"exports {name}, which is neither in exports.txt nor in emma.h")
+        yield Violation(path, 1, f"exports {name}, which is neither in exports.txt nor in a public header")
     for name in sorted(wanted - exported):
         yield Violation(path, 1, f"does not export {name}")

@@ -12,6 +12,7 @@
 #include "../storm/storm.h"
 #include "api/fast.h"
 #include "fault_script.h"
+#include "purge/purge.h"
 
 bool emma__fault_plan(long number);
 
@@ -162,12 +163,73 @@ static void freed_memory_serves_all(void) {
     }
 }
 
+/* The janitor cannot be started. Memory goes back by bytes all the same; once it can, the next tick does. */
+enum {
+    LUMPS = 1024,
+    LUMP_BYTES = 60000,
+    BOUND_BYTES = 8 << 20,
+    TICK_BYTES = 1 << 20,
+    PATIENCE_MS = 12000,
+    LOOK_MS = 100
+};
+
+static void rise_and_free(void) {
+    static void *lump[LUMPS];
+    for (size_t i = 0; i < LUMPS; i++) {
+        lump[i] = emma_malloc(LUMP_BYTES);
+        if (EXPECT(lump[i] != NULL))
+            memset(lump[i], 1, LUMP_BYTES);
+    }
+    for (size_t i = 0; i < LUMPS; i++)
+        emma_free(lump[i]);
+}
+
+static size_t dirty_bytes(void) {
+    emma_stats stats;
+    emma_stats_read(&stats);
+    return stats.dirty_bytes;
+}
+
+static uint32_t janitor(void) {
+    return atomic_load(&atomic_load(&emma__default_heap.registry.wiped)->janitor);
+}
+
+static void start_refused(void *argument) {
+    emma_free(emma_malloc(1));
+    rise_and_free(); /* so that nothing but the janitor needs a new mapping */
+    EXPECT(emma_configure("janitor=on,dirty_bytes=8M") == NULL);
+    active = (plan){0, SIZE_MAX, *(const long *)argument};
+    atomic_store(&is_active, true);
+    for (size_t round = 0; round < 3; round++) {
+        size_t calls_before = atomic_load(&calls);
+        rise_and_free();
+        EXPECT(atomic_load(&calls) > calls_before);
+        EXPECT(janitor() == EMMA_JANITOR_NONE && storm_threads() == 1);
+        EXPECT(dirty_bytes() <= BOUND_BYTES + TICK_BYTES);
+    }
+    atomic_store(&is_active, false);
+    rise_and_free();
+    EXPECT(janitor() != EMMA_JANITOR_NONE && storm_threads() == 2);
+    for (size_t waited = 0; waited < PATIENCE_MS && dirty_bytes() != 0; waited += LOOK_MS)
+        usleep(LOOK_MS * 1000);
+    EXPECT(dirty_bytes() == 0);
+}
+
+static void janitor_refused(void) {
+    static long numbers[] = {SYS_clone, SYS_mmap /* of its stack */};
+    for (size_t i = 0; i < STORM_COUNT(numbers); i++) {
+        storm_end end = storm_run_apart(start_refused, &numbers[i]);
+        EXPECT(end.signal == 0 && end.status == 0 && end.text[0] == '\0');
+    }
+}
+
 int main(void) {
     static const storm_case cases[] = {
         {"fault: the k-th system call fails, for every k", one_fails, 60},
         {"fault: all system calls from the k-th on fail, for every k", all_after_fail, 60},
         {"fault: one kind of system call never works", one_kind_fails, 60},
         {"fault: freed memory serves every size when there is no more", freed_memory_serves_all, 60},
+        {"fault: the janitor cannot be started, and later it can", janitor_refused, 60},
     };
     return storm_main(cases, STORM_COUNT(cases));
 }

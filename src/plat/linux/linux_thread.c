@@ -48,7 +48,9 @@ bool emma__plat_thread_start(void (*entry)(void *), void *argument, uintptr_t st
     const uint64_t all = ~UINT64_C(0);
     uint64_t before = 0;
     emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&all, (long)&before, SIGNAL_SET_BYTES, 0, 0);
-    long result = emma__clone_raw(CLONE_AS_PTHREAD, top, word, word, thread_pointer);
+    long result = -EMMA_ENOMEM;
+    if (!emma__syscall_is_refused(EMMA_SYS_clone))
+        result = emma__clone_raw(CLONE_AS_PTHREAD, top, word, word, thread_pointer);
     emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&before, 0, SIGNAL_SET_BYTES, 0, 0);
     return !emma__syscall_failed(result);
 }

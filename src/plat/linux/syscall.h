@@ -18,8 +18,8 @@
 
 enum { EMMA_ENOMEM = 12, EMMA_EEXIST = 17, EMMA_ESRCH = 3 };
 
-/* Fault injection, in builds for tests only (-DEMMA_FAULT=1): the calls of emma__syscall_fallible are counted, and
- * emma__fault_plan decides which of them fail with ENOMEM. */
+/* Fault injection, in builds for tests only (-DEMMA_FAULT=1): the calls of emma__syscall_fallible, and clone, are counted,
+ * and emma__fault_plan decides which of them fail with ENOMEM. */
 #ifndef EMMA_FAULT
 #define EMMA_FAULT 0
 #endif
@@ -31,13 +31,18 @@ static inline long emma__syscall(long number, long a, long b, long c, long d, lo
     return emma__syscall_raw(number, a, b, c, d, e, f);
 }
 
+/* Whether this call is to fail, by a test's plan. */
+static inline bool emma__syscall_is_refused(long number) {
+#if EMMA_FAULT
+    return emma__fault_plan(number);
+#else
+    return number < 0;
+#endif
+}
+
 /* The same for calls that may fail for want of something: every caller can live with the failure. */
 static inline long emma__syscall_fallible(long number, long a, long b, long c, long d, long e, long f) {
-#if EMMA_FAULT
-    if (emma__fault_plan(number))
-        return -EMMA_ENOMEM;
-#endif
-    return emma__syscall_raw(number, a, b, c, d, e, f);
+    return emma__syscall_is_refused(number) ? -EMMA_ENOMEM : emma__syscall_raw(number, a, b, c, d, e, f);
 }
 
 static inline bool emma__syscall_failed(long result) {

@@ -93,19 +93,20 @@ test: all
 clean:
 	rm -rf build
 
-EMMA_HEADER := $(BUILD)/include/$(patsubst %_,%,$(PREFIX_SYM)).h
-$(EMMA_HEADER): include/emma.h
+EMMA_STEM    := $(patsubst %_,%,$(PREFIX_SYM))
+EMMA_HEADERS := $(patsubst include/emma%,$(BUILD)/include/$(EMMA_STEM)%,include/emma.h include/emma_heap.h)
+$(BUILD)/include/$(EMMA_STEM)%: include/emma%
 	mkdir -p $(@D)
-	sed 's/\bemma_/$(PREFIX_SYM)/g; s/\bEMMA_/$(shell echo $(PREFIX_SYM) | tr a-z A-Z)/g' $< >$@
+	sed 's/\bemma_/$(PREFIX_SYM)/g; s/\bEMMA_/$(shell echo $(PREFIX_SYM) | tr a-z A-Z)/g; s/\bemma\.h\b/$(EMMA_STEM).h/g' $< >$@
 
-install: all $(EMMA_HEADER)
+install: all $(EMMA_HEADERS)
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(EMMA_A) $(EMMA_MALLOC_A) $(EMMA_MALLOC_O) $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(EMMA_SO) $(DESTDIR)$(PREFIX)/lib/$(notdir $(EMMA_SO)).0
 	install -m 755 $(EMMA_MALLOC_SO) $(DESTDIR)$(PREFIX)/lib/$(notdir $(EMMA_MALLOC_SO)).0
 	ln -sf $(notdir $(EMMA_SO)).0 $(DESTDIR)$(PREFIX)/lib/$(notdir $(EMMA_SO))
 	ln -sf $(notdir $(EMMA_MALLOC_SO)).0 $(DESTDIR)$(PREFIX)/lib/$(notdir $(EMMA_MALLOC_SO))
-	install -m 644 $(EMMA_HEADER) $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(EMMA_HEADERS) $(DESTDIR)$(PREFIX)/include
 	for name in $(NAME) $(NAME)-malloc; do \
 	    printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: %s\nDescription: An embeddable memory allocator\nVersion: %s\nLibs: -L$${libdir} -l%s\nCflags: -I$${includedir}\n' \
 	        '$(PREFIX)' $$name '$(VERSION)' $${name#lib} >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$name.pc; done

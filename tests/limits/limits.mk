@@ -19,8 +19,8 @@ test-limits: $(LIMITS_LINKED) $(LIMITS_PRELOADED) $(LIMITS_STARTUP) $(EMMA_MALLO
 	status=0; \
 	prove --timer --exec '' $(LIMITS_LINKED) || status=1; \
 	prove --timer --exec 'env LD_PRELOAD=$(abspath $(EMMA_MALLOC_SO))' $(LIMITS_PRELOADED) || status=1; \
-	LIMITS_OUT=$(abspath $(LIMITS_OUT)) EMMA_MALLOC=$(abspath $(EMMA_MALLOC_SO)) \
-	    prove --timer --exec sh tests/limits/calls.t tests/limits/startup.t || status=1; \
+	LIMITS_BUILD='$(BUILD)' LIMITS_OUT=$(abspath $(LIMITS_OUT)) EMMA_MALLOC=$(abspath $(EMMA_MALLOC_SO)) \
+	    prove --timer --exec sh tests/limits/calls.t tests/limits/startup.t tests/limits/install.t || status=1; \
 	exit $$status
 
 limits_cc = mkdir -p $(@D) && echo "  cc    $@" && $(CC) $(LIMITS_CFLAGS)

@@ -73,6 +73,9 @@ EMMA_API emma_heap *emma_heap_default(void) EMMA_NOEXCEPT;
 EMMA_API void *emma_heap_malloc(emma_heap *heap, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) EMMA_NOEXCEPT;
+
+/* A block at a multiple of alignment, which may be any number. A block at a multiple of what is not a power of two is given back by
+ * emma_free_aligned_sized with that alignment. */
 EMMA_API void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size_t want) EMMA_NOEXCEPT;
 
@@ -102,6 +105,10 @@ EMMA_API void emma_set_out_of_memory(emma_out_of_memory *handler, void *context)
 /* A handler for the calling thread, asked before all others; once: it is taken away before it is called. */
 EMMA_API void emma_set_thread_out_of_memory(emma_out_of_memory *handler, void *context) EMMA_NOEXCEPT;
 
+/* The memory limit that the process's control group sets (cgroup v2 and v1, all levels).
+ * Returns: 0 iff there is none or it cannot be read. Cost: a few system calls. */
+EMMA_API size_t emma_cgroup_limit(void) EMMA_NOEXCEPT;
+
 /* Figures of a heap, exact when nobody else uses it. */
 typedef struct emma_heap_stats {
     emma_stats of;          /* as emma_stats_read */
@@ -114,6 +121,47 @@ EMMA_API void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) EMMA
 
 /* Give back to the system what the heap does not use. Returns: bytes. */
 EMMA_API size_t emma_heap_collect(emma_heap *heap) EMMA_NOEXCEPT;
+
+typedef enum emma_block_state {
+    EMMA_NO_BLOCK, /* not in emma's memory, or not in a block */
+    EMMA_FREE_BLOCK,
+    EMMA_LIVE_BLOCK,
+} emma_block_state;
+
+/* What an address is. */
+typedef struct emma_description {
+    emma_heap *heap; /* NULL: not in emma's memory */
+    void *start;     /* of the block that holds the address */
+    size_t size;     /* its usable bytes */
+    emma_block_state
+        state; /* a small block is told free by its contents: a live one that looks free is looked up in its span and
+                               the caches; where these are in use by others at the moment, LIVE is said */
+} emma_description;
+
+/* Describe an address; any value may be asked for, but not in a heap that is being destroyed.
+ * Returns: 1 iff it lies in a block. Cost: a few loads; for what looks free, a walk through its span. */
+EMMA_API int emma_describe(const void *address, emma_description *description) EMMA_NOEXCEPT;
+
+/* Called for each block, in no order; returns 0 to go on, else the walk ends. It may use any heap. */
+typedef int emma_walker(const emma_description *block, void *context);
+
+/* Visit the live blocks of a heap. Exact when nobody else changes the heap; else each block that lives throughout is visited, and
+ * none twice that does. Blocks in caches are sent home first, where that can be done without waiting; what cannot is visited as live.
+ * Returns: what the walker returned last; 0 at the end. Cost: O(memory in use). */
+EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context) EMMA_NOEXCEPT;
+
+/* Free a part of a block: the bytes [from, from + size). When all usable bytes of the block (emma_usable_size; asked before the
+ * first part is freed) have been freed so, in any order, the block is free. size may reach beyond the end of the block. Whole pages of large blocks go back at
+ * once. A byte freed twice is reported.
+ * Requires: the block is freed by parts only from then on. Returns: 1 iff the block is gone now, 0 if not, -1 iff memory for
+ * the record of what is freed is refused (nothing happens then). Cost: O(bytes / 8) and O(blocks in parts). */
+EMMA_API int emma_free_range(void *from, size_t size) EMMA_NOEXCEPT;
+
+/* A growing and shrinking range of the heap's, as sbrk(2) without the process's break. delta > 0: the range is longer by
+ * so many bytes, which read as zero where they are new; delta < 0: shorter, whole pages go back.
+ * Returns: the old end of the range; NULL iff memory is refused, the range is 4 GiB long (less where so much address space is refused), or has not so many bytes, or another
+ * thread moved its end while this one shortened it. */
+EMMA_API void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) EMMA_NOEXCEPT;
 
 /* A session: one cache of the heap, claimed once. What is done through it costs no claim, no restartable sequence and no
  * thread-local storage. For one thread at a time. */

@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "ctl/options.h"
 #include "ctl/stats.h"
-#include "emma.h"
+#include "emma_heap.h"
 #include "purge/purge.h"
 
 static emma_magazine_pair *take(void) {
@@ -24,9 +24,12 @@ void emma_free_sized(void *block, size_t size) {
 }
 
 void emma_free_aligned_sized(void *block, size_t alignment, size_t size) {
-    (void)alignment;
     (void)size;
-    emma__fast_free(block, emma__free_slow);
+    emma_description found;
+    if (EMMA_LIKELY(emma__bits_is_pow2(alignment)))
+        emma__fast_free(block, emma__free_slow);
+    else
+        emma__free_slow(emma_describe(block, &found) ? found.start : block, 0);
 }
 
 void *emma_calloc(size_t count, size_t size) {

@@ -1,6 +1,7 @@
 /* heaps.c: the public functions for heaps. Contracts in emma_heap.h. */
 #include "api/fast.h"
 #include "base/check.h"
+#include "ctl/cgroup.h"
 #include "ctl/stats.h"
 #include "emma_heap.h"
 #include "purge/purge.h"
@@ -122,8 +123,19 @@ void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) {
     return __builtin_mul_overflow(count, size, &bytes) ? 0 : emma__heap_get_zeroed(heap, bytes);
 }
 
+/* Any other alignment: a block with room for the worst case; its free finds where it begins. */
+static void *get_at_multiple(emma_heap *heap, size_t alignment, size_t size) {
+    size_t bytes;
+    if (alignment == 0 || __builtin_add_overflow(size, alignment - 1, &bytes))
+        return 0;
+    uintptr_t block = (uintptr_t)emma__heap_get(heap, bytes, 1);
+    return (void *)(block == 0 ? 0
+                               : (block + alignment - 1) / alignment * alignment); // NOLINT(performance-no-int-to-ptr)
+}
+
 void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) {
-    return emma__bits_is_pow2(alignment) ? emma__heap_get(heap, size, alignment) : 0;
+    return emma__bits_is_pow2(alignment) ? emma__heap_get(heap, size, alignment)
+                                         : get_at_multiple(heap, alignment, size);
 }
 
 /* A block that the caller says is this heap's. */
@@ -185,4 +197,28 @@ void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) {
 
 size_t emma_heap_collect(emma_heap *heap) {
     return is_default(heap) ? emma_collect() : emma__purge_all(heap, 0);
+}
+
+int emma_describe(const void *address, emma_description *description) {
+    return emma__heap_describe(directory(), (uintptr_t)address, description);
+}
+
+int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context) {
+    return emma__heap_walk(heap, is_default(heap) ? emma__thread_here() : 0, walker, context);
+}
+
+int emma_free_range(void *from, size_t size) {
+    emma_heap *heap = emma_heap_of(from);
+    CHECK(heap != 0, "free of a part of what is not a live block", from);
+    int result = emma__heap_free_range(heap, (uintptr_t)from, size);
+    emma__heap_tick(heap);
+    return result;
+}
+
+void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) {
+    return (void *)emma__heap_break(heap, delta); // NOLINT(performance-no-int-to-ptr)
+}
+
+size_t emma_cgroup_limit(void) {
+    return emma__cgroup_limit();
 }

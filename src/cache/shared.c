@@ -123,6 +123,18 @@ void emma__shared_flush(emma_shared *shared, emma_depot *depot) {
     }
 }
 
+bool emma__shared_contain(emma_shared *shared, emma_depot *depot, unsigned class, const void *block) {
+    bool found = false;
+    for (unsigned i = 0; i < EMMA_STRIPES && !found; i++) {
+        emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[i], acquire);
+        if (stripe == 0 || !try_claim(stripe))
+            continue;
+        found = emma__magazines_contain(&stripe->magazines, class, block);
+        emma__shared_unclaim(shared, depot, stripe);
+    }
+    return found;
+}
+
 size_t emma__shared_count(const emma_shared *shared, unsigned class) {
     size_t count = 0;
     for (unsigned i = 0; i < EMMA_STRIPES; i++) {

@@ -44,6 +44,9 @@ void emma__shared_reset(emma_shared *shared);
 /* Send everything home that is in stripes which can be claimed now. */
 void emma__shared_flush(emma_shared *shared, emma_depot *depot);
 
+/* Whether a block is in a stripe that can be claimed now. */
+bool emma__shared_contain(emma_shared *shared, emma_depot *depot, unsigned class, const void *block);
+
 size_t emma__shared_count(const emma_shared *shared, unsigned class);
 
 #endif

@@ -25,6 +25,7 @@ emma_block emma__heap_find(emma_heap *heap, const void *block) {
     const emma_directory *directory = emma__heap_regions(heap)->directory;
     switch (emma__directory_get(directory, address)) {
     case EMMA_GRANULE_NONE:
+    case EMMA_GRANULE_BREAK:
         break;
     case EMMA_GRANULE_TRACT:
         return find_in_tract(address);
@@ -59,6 +60,7 @@ bool emma__heap_owns(emma_heap *heap, const void *block) {
         return emma__tract_slice_of(address) < ATOMIC_LOAD(&emma__tract_of(address)->mapped_slices, acquire);
     case EMMA_GRANULE_HUGE: /* a huge block may be going at this moment: its header may not */
     case EMMA_GRANULE_HUGE_REST:
+    case EMMA_GRANULE_BREAK:
         return true;
     case EMMA_GRANULE_NONE:
         break;

@@ -13,6 +13,8 @@
 
 #include "cache/thread.h"
 #include "emma_heap.h"
+#include "heap/break.h"
+#include "heap/parts.h"
 #include "region/huge.h"
 
 /* What the purge layer remembers of a heap; see purge.h. */
@@ -55,6 +57,8 @@ typedef struct emma_heap {
     emma_shared shared;
     emma_purge_state purge;
     emma_heap_wishes wishes;
+    emma_parts parts;
+    emma_break brk;
     emma_depot depot; /* last: most of it is shelves that are not touched before they are used */
 } emma_heap;
 
@@ -119,6 +123,12 @@ void emma__heap_destroy(emma_heap *heap);
 
 /* Take back every block. Requires: a made heap; nobody uses it meanwhile. Cost: a step for each span, none for blocks. */
 void emma__heap_reset(emma_heap *heap);
+
+/* What lies at an address, as emma_describe says. */
+bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emma_description *description);
+
+/* Visit the live blocks, as emma_heap_walk says; the calling thread's own cache is sent home first, if given. */
+int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context);
 
 /* Send home what lies in the depot and the shared caches, and in the calling thread's own cache where thread is given.
  * Others may go on meanwhile. */

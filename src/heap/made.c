@@ -34,6 +34,7 @@ emma_heap *emma__heap_make(emma_directory *directory) {
 }
 
 void emma__heap_destroy(emma_heap *heap) {
+    emma__heap_break_reset(heap, true);
     emma__regions_destroy(emma__heap_regions(heap));
 }
 
@@ -42,4 +43,7 @@ void emma__heap_reset(emma_heap *heap) {
     emma__depot_forget(&heap->depot);
     emma__spans_reset(&heap->depot.spans);
     emma__huge_release_all(emma__heap_regions(heap));
+    emma__heap_break_reset(heap, false);
+    heap->parts.records = 0;
+    ATOMIC_STORE(&heap->parts.requests, 0, relaxed);
 }

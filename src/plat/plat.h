@@ -60,6 +60,9 @@ uint32_t emma__plat_thread_id(void);
 /* Whether a thread of this process has this id. Returns: true when in doubt. */
 bool emma__plat_thread_exists(uint32_t process_id, uint32_t thread_id);
 
+/* Read the beginning of a file. Returns: how many bytes; 0 where it cannot be read. */
+size_t emma__plat_read_file(const char *path, char *buffer, size_t size_bytes);
+
 /* Write to standard error, as far as it takes it. */
 void emma__plat_write_error(const char *bytes, size_t size_bytes);
 

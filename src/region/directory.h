@@ -1,6 +1,6 @@
 /* directory.h: which addresses belong to this copy of emma: one byte for each tract-sized granule of the address space.
  *
- *     entry[address >> TRACT_LOG2]:  NONE | TRACT | HUGE | HUGE_REST
+ *     entry[address >> TRACT_LOG2]:  NONE | TRACT | HUGE | HUGE_REST | BREAK
  *
  * The directory is the one thing that heaps share. It is zero-filled static memory of which only the touched pages exist. An entry is set before a block of the granule is handed out and cleared before the granule is unmapped, so a
  * legal free always finds its entry: the program's own order carries it from the malloc to the free.
@@ -18,6 +18,7 @@ typedef enum emma_granule {
     EMMA_GRANULE_TRACT,     /* begins with an emma_tract */
     EMMA_GRANULE_HUGE,      /* begins with an emma_huge */
     EMMA_GRANULE_HUGE_REST, /* goes on from the granule before it */
+    EMMA_GRANULE_BREAK,     /* of a range that grows at its end: no blocks */
 } emma_granule;
 
 typedef struct emma_directory {

@@ -5,48 +5,20 @@
  * may go iff every block that overlaps it is free, those too that begin in the line before. */
 #include "base/check.h"
 #include "plat/plat.h"
-#include "span/line.h"
+#include "span/free_map.h"
 #include "span/offer.h"
 #include "span/span.h"
 #include "span/span_word.h"
 
-enum { BLOCK_WORDS = EMMA_SLICE_BYTES / EMMA_BLOCK_ALIGN / 64 };
-
-struct map {
-    uint64_t free[BLOCK_WORDS > 64 ? BLOCK_WORDS : 64]; /* bit: this block is at home or not carved */
-};
-
-static bool is_free(const struct map *map, unsigned block) {
-    return map->free[block / 64] >> (block % 64) & 1;
-}
-
-static void mark_chain(struct map *map, uint16_t chain, uintptr_t start, unsigned class) {
-    while (chain != EMMA_SPAN_NO_BLOCK) {
-        unsigned block = emma__class_index(class, (uint32_t)chain * EMMA_BLOCK_ALIGN);
-        map->free[block / 64] |= UINT64_C(1) << (block % 64);
-        chain = emma__span_word_next(emma__span_word_block(start, chain), class);
-    }
-}
-
-static void mark_fresh(struct map *map, uint64_t lines, unsigned class) {
-    for (; lines != 0; lines &= lines - 1) {
-        unsigned first;
-        unsigned end;
-        emma__line_blocks(class, emma__bits_lowest(lines), &first, &end);
-        for (unsigned block = first; block < end; block++)
-            map->free[block / 64] |= UINT64_C(1) << (block % 64);
-    }
-}
-
 /* The lines that no live block overlaps. */
-static uint64_t idle_lines(const struct map *map, unsigned class, unsigned lines) {
+static uint64_t idle_lines(const emma_free_map *map, unsigned class, unsigned lines) {
     uint32_t size = emma__class_table[class].size_bytes;
     uint64_t idle = 0;
     for (unsigned line = 0; line < lines; line++) {
         unsigned block = line * EMMA_LINE_BYTES / size; /* the first that overlaps the line */
         unsigned last = ((line + 1) * EMMA_LINE_BYTES - 1) / size;
         unsigned blocks = emma__class_table[class].blocks;
-        while (block <= last && block < blocks && is_free(map, block))
+        while (block <= last && block < blocks && emma__free_map_has(map, block))
             block++;
         if (block > last || block >= blocks)
             idle |= UINT64_C(1) << line;
@@ -67,7 +39,7 @@ static uint64_t pages_to_purge(uint64_t idle, uint64_t fresh, size_t page_bytes)
 }
 
 /* Link the free blocks that do not start in a fresh line, lowest address first. */
-static void rebuild_local(emma_span *span, uintptr_t start, unsigned class, const struct map *map, unsigned lines) {
+static void rebuild_local(emma_span *span, uintptr_t start, unsigned class, const emma_free_map *map, unsigned lines) {
     uint32_t size = emma__class_table[class].size_bytes;
     uint16_t next = EMMA_SPAN_NO_BLOCK;
     for (unsigned line = lines; line-- > 0;) {
@@ -77,7 +49,7 @@ static void rebuild_local(emma_span *span, uintptr_t start, unsigned class, cons
         unsigned end;
         emma__line_blocks(class, line, &first, &end);
         for (unsigned block = end; block-- > first;) {
-            if (!is_free(map, block))
+            if (!emma__free_map_has(map, block))
                 continue;
             uint16_t offset = emma__span_word_of_offset((uintptr_t)block * size);
             *(uint64_t *)emma__span_word_block(start, offset) = emma__span_word_link(next);
@@ -106,11 +78,11 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     /* All lines that a block overlaps; in the last of them none may start, and then nothing is carved there. */
     size_t body_bytes = (size_t)emma__class_table[class].blocks * emma__class_table[class].size_bytes;
     unsigned lines = (unsigned)emma__bits_div_up(body_bytes, EMMA_LINE_BYTES);
-    struct map map = {{0}};
+    emma_free_map map = {{0}};
     uint16_t came_home = emma__span_take_head(span);
-    mark_chain(&map, came_home, start, class);
-    mark_chain(&map, span->local, start, class);
-    mark_fresh(&map, span->fresh_lines, class);
+    emma__free_map_chain(&map, came_home, start, class);
+    emma__free_map_chain(&map, span->local, start, class);
+    emma__free_map_fresh(&map, span->fresh_lines, class);
     size_t page_bytes = emma__regions_page_bytes(&spans->regions);
     uint64_t newly = pages_to_purge(idle_lines(&map, class, lines), span->fresh_lines, page_bytes);
     if (newly == 0 && came_home == EMMA_SPAN_NO_BLOCK)

@@ -48,6 +48,20 @@ bool emma__spans_release_large(emma_spans *spans, uintptr_t address) {
     return true;
 }
 
+uintptr_t emma__span_run_of(uintptr_t address) {
+    const emma_span *record = emma__span_at(address);
+    uintptr_t start = emma__span_start(record, address);
+    record -= (address - start) >> EMMA_SLICE_LOG2;
+    for (unsigned before = 0; before < EMMA_RUN_MAX_SLICES; before++, record--, start -= EMMA_SLICE_BYTES) {
+        if (emma__tract_slice_of(start) < EMMA_TRACT_META_SLICES)
+            break;
+        if (emma__span_class(record) == EMMA_CLASS_NONE)
+            continue; /* free, or in a large run: the slices of a span know where it begins */
+        return address - start < (uintptr_t)ATOMIC_LOAD(&record->slices, relaxed) << EMMA_SLICE_LOG2 ? start : 0;
+    }
+    return 0;
+}
+
 /* Give back the pages between what is used of a slice and its end. */
 static void purge_rest(uintptr_t from, uintptr_t to, emma_spans *spans) {
     uintptr_t first = emma__bits_align_up(from, emma__regions_page_bytes(&spans->regions));

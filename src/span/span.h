@@ -144,6 +144,24 @@ bool emma__span_is_home_word(uint64_t word);
  * one's chains are its owner's. Requires: block lies in a span of this class. Cost: a step for each block at home. */
 bool emma__spans_contain(emma_spans *spans, unsigned class, const void *block);
 
+/* A bit for each block of a span: it is at home or not carved. */
+enum { EMMA_FREE_MAP_WORDS = EMMA_SLICE_BYTES / EMMA_BLOCK_ALIGN / 64 };
+typedef struct emma_free_map {
+    uint64_t free[EMMA_FREE_MAP_WORDS > 64 ? EMMA_FREE_MAP_WORDS : 64];
+} emma_free_map;
+
+static inline bool emma__free_map_has(const emma_free_map *map, unsigned block) {
+    return (map->free[block / 64] >> (block % 64) & 1) != 0;
+}
+
+/* Which blocks of the span that begins at start are free; none, where another thread owns the span at the moment.
+ * Returns: its class; EMMA_CLASS_NONE or EMMA_CLASS_LARGE where there is no span. Cost: a step for each free block. */
+unsigned emma__spans_look(emma_spans *spans, uintptr_t start, emma_free_map *map);
+
+/* Where the span or large run begins that holds an address. Returns: 0 iff there is none.
+ * Requires: the address lies in mapped slices of a tract, not its own. Cost: O(slices of the run). */
+uintptr_t emma__span_run_of(uintptr_t address);
+
 /* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract.
  * Returns: bytes purged. Cost: claims the span if it is offered; a step for each free block; a system call for each run
  * of pages. */

@@ -10,6 +10,8 @@ enum {
     SIGNAL_SET_BYTES = 8,
     MASK_UNBLOCK = 1,
     CLOCK_MONOTONIC_COARSE_ID = 6,
+    AT_WORKING_FOLDER = -100,
+    OPEN_READ_CLOSE_ON_EXEC = 02000000,
 };
 
 struct timespec64 {
@@ -43,6 +45,21 @@ uint32_t emma__plat_thread_id(void) {
 
 bool emma__plat_thread_exists(uint32_t process_id, uint32_t thread_id) {
     return emma__syscall(EMMA_SYS_tgkill, (long)process_id, (long)thread_id, 0, 0, 0, 0) != -EMMA_ESRCH;
+}
+
+size_t emma__plat_read_file(const char *path, char *buffer, size_t size_bytes) {
+    long file = emma__syscall(EMMA_SYS_openat, AT_WORKING_FOLDER, (long)path, OPEN_READ_CLOSE_ON_EXEC, 0, 0, 0);
+    if (file < 0)
+        return 0;
+    size_t length = 0;
+    while (length < size_bytes) {
+        long count = emma__syscall(EMMA_SYS_read, file, (long)(buffer + length), (long)(size_bytes - length), 0, 0, 0);
+        if (count <= 0)
+            break;
+        length += (size_t)count;
+    }
+    emma__syscall(EMMA_SYS_close, file, 0, 0, 0, 0, 0);
+    return length;
 }
 
 void emma__plat_write_error(const char *bytes, size_t size_bytes) {

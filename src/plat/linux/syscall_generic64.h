@@ -3,6 +3,9 @@
 #define EMMA_PLAT_SYSCALL_GENERIC64_H
 
 enum {
+    EMMA_SYS_openat = 56,
+    EMMA_SYS_close = 57,
+    EMMA_SYS_read = 63,
     EMMA_SYS_write = 64,
     EMMA_SYS_capset = 91,
     EMMA_SYS_exit = 93,

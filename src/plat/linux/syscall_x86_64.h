@@ -5,7 +5,9 @@
 #include "base/compiler.h"
 
 enum {
+    EMMA_SYS_read = 0,
     EMMA_SYS_write = 1,
+    EMMA_SYS_close = 3,
     EMMA_SYS_mmap = 9,
     EMMA_SYS_munmap = 11,
     EMMA_SYS_rt_sigaction = 13,
@@ -24,6 +26,7 @@ enum {
     EMMA_SYS_clock_gettime = 228,
     EMMA_SYS_clock_nanosleep = 230,
     EMMA_SYS_tgkill = 234,
+    EMMA_SYS_openat = 257,
 };
 
 /* The page size is fixed by the architecture. */

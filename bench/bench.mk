@@ -1,6 +1,6 @@
 # bench.mk: the bench. Included by the top Makefile; the library measured is $(EMMA_MALLOC_SO).
 #
-#   make bench [RIVALS="name=/path/lib.so name2=…"] [BENCH_ARGS="--quick --only 'churn*'"]
+#   make bench                     RIVALS="name=/path/lib.so name2=…" BENCH_ARGS="--quick --only 'churn*'"
 #   make bench-programs-built      build the workloads only
 #   make bench-gate                instructions per operation against bench/instructions.json
 #   make bench-gate-update         write them anew
@@ -8,7 +8,7 @@ EMMA_MALLOC_SO ?= build/libemma-malloc.so
 BENCH_BUILD    := build/bench
 BENCH_CC       ?= $(CC)
 BENCH_FLAGS    := -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
-                  -Wmissing-prototypes -Werror $(addprefix -fno-builtin-,malloc free calloc realloc posix_memalign) \
+                  -Wmissing-prototypes $(addprefix -fno-builtin-,malloc free calloc realloc posix_memalign) \
                   -pthread
 
 BENCH_WORKLOADS := $(patsubst bench/workloads/%.c,$(BENCH_BUILD)/%,$(wildcard bench/workloads/*.c))

@@ -141,7 +141,7 @@ void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) {
 /* A block that the caller says is this heap's. */
 static void check_own(const emma_heap *heap, const void *block) {
     const emma_heap *owner = emma_heap_of(block);
-    CHECK(owner != 0, "free of what is not a live block (double free, or not from emma)", block);
+    CHECK(owner != 0, "free of what is not a live block (double free, or not from " EMMA_NAME ")", block);
     CHECK(owner == heap, "free of a block of another heap", block);
 }
 

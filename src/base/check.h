@@ -11,7 +11,7 @@
 #include "base/compiler.h"
 #include "base/config.h"
 
-/* Write "emma: <message> at 0x<address>\n" to standard error and abort. The platform implements it (plat/plat.h).
+/* Write "<EMMA_NAME>: <message> at 0x<address>\n" to standard error and abort. The platform implements it (plat/plat.h).
  * address: shown unless 0. Threads, signals: any. */
 _Noreturn void emma__fatal(const char *message, uintptr_t address);
 

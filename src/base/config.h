@@ -17,6 +17,12 @@
 #define EMMA_DEBUG EMMA_TORTURE
 #endif
 
+/* The name of this copy, in messages and in the environment (make PREFIX_SYM=foo_). */
+#ifndef EMMA_NAME
+#define EMMA_NAME       "emma"
+#define EMMA_NAME_UPPER "EMMA"
+#endif
+
 /* Thread-local storage by the compiler's _Thread_local; 0 for targets without a thread pointer. */
 #ifndef EMMA_HAS_TLS
 #define EMMA_HAS_TLS 1

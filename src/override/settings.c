@@ -2,12 +2,13 @@
  *
  *     EMMA_CONF=janitor=on,dirty_bytes=64M program       EMMA_CONF=help program
  *
- * What is not understood is named on standard error and otherwise ignored. A program with more rights than its caller
- * does not look (secure_getenv). */
+ * A renamed copy (base/config.h) looks at a variable of its own name. What is not understood is named on standard error
+ * and otherwise ignored. A program with more rights than its caller does not look (secure_getenv). */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/config.h"
 #include "base/text.h"
 #include "override/override.h"
 
@@ -19,7 +20,7 @@ static void write_error(const char *bytes, size_t size_bytes) {
 static void warn(const char *what) {
     char line[160];
     emma_text text = emma__text_in(line, sizeof line - 1);
-    emma__text_str(&text, "emma: EMMA_CONF: not understood: ");
+    emma__text_str(&text, EMMA_NAME ": " EMMA_NAME_UPPER "_CONF: not understood: ");
     emma__text_str(&text, what);
     line[text.length_bytes++] = '\n';
     write_error(line, text.length_bytes);
@@ -33,7 +34,7 @@ static void help(void) {
 
 __attribute__((constructor)) static void read_settings(void) {
     emma_configure("janitor=threads");
-    const char *settings = secure_getenv("EMMA_CONF");
+    const char *settings = secure_getenv(EMMA_NAME_UPPER "_CONF");
     if (settings == 0)
         return;
     if (strcmp(settings, "help") == 0) {

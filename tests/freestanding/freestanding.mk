@@ -3,6 +3,8 @@
 #
 # `make test-freestanding` builds and runs them for x86-64, and for aarch64 and riscv64 under emulation;
 # `make test-freestanding-ARCH` for one. The rules that build a test are in tests/unit/unit.mk.
+#
+#   make test-freestanding    unit tests without libc: x86-64, aarch64, riscv64; test-freestanding-ARCH for one
 
 FREESTANDING_ARCHS := x86_64 aarch64 riscv64
 FREESTANDING_TESTS  = $(filter-out %_storm_test,$(UNIT_TESTS))
@@ -15,9 +17,6 @@ FREESTANDING_CC_riscv64   := riscv64-linux-gnu-gcc
 FREESTANDING_CC_x86_64     = $(CC)
 FREESTANDING_EXEC_aarch64 := qemu-aarch64
 FREESTANDING_EXEC_riscv64 := qemu-riscv64
-# The library that would choose atomic instructions at run time is not there.
-FREESTANDING_CFLAGS_aarch64 := -mno-outline-atomics
-
 # Its instruction set has no counting of zeroes: the compiler's own library does it.
 FREESTANDING_LIBS_riscv64 := -lgcc
 
@@ -37,7 +36,7 @@ test-freestanding-small: test-freestanding-riscv64
 $(FREESTANDING_ARCHS:%=test-freestanding-%): test-freestanding-%:
 	tools/need.sh $(FREESTANDING_NEED_$*)
 	$(unit_make) BUILD=build/tests/freestanding-$* CC=$(FREESTANDING_CC_$*) CFLAGS='-O1 -g' \
-	    VARIANT='-DEMMA_HAS_TLS=0 -fno-stack-protector -fno-asynchronous-unwind-tables $(FREESTANDING_CFLAGS_$*)' \
+	    VARIANT='-DEMMA_HAS_TLS=0 -fno-stack-protector -fno-asynchronous-unwind-tables' \
 	    UNIT_CFLAGS=-ffreestanding UNIT_LDFLAGS='$(FREESTANDING_LINK) $(FREESTANDING_LIBS_$*)' UNIT_EXEC='$(FREESTANDING_EXEC_$*)' \
 	    UNIT_START='build/tests/freestanding-$*/unit/start.o build/tests/freestanding-$*/unit/nolibc.o' \
 	    UNIT_TESTS='$(FREESTANDING_TESTS)' unit-run

@@ -53,6 +53,17 @@ names_only() { # STEM: no name of emma's own is left in the headers; prose may s
     ! grep -En '\b(emma|EMMA)_' "$to/$1"/usr/include/*
 }
 
+bare() {
+    printf '#include <emma_bare.h>\nint main(void) { return sizeof(emma_fit) == 0; }\n' >"$to/bare.c"
+    "${CC:-gcc}" -std=c11 -I"$to/emma/usr/include" "$to/bare.c" "$to/emma/usr/lib/libemma-bare.a" -o "$to/program" &&
+        "$to/program" && test -e "$to/emma/usr/lib/pkgconfig/libemma-bare.pc" && ! test -e "$to/foo/usr/include/emma_bare.h"
+}
+
+# A prefix that would run into the names.
+refuses() {
+    ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -n PREFIX_SYM="$1" 2>"$to/said" && grep -q 'PREFIX_SYM' "$to/said"
+}
+
 rm -rf "$to"
 mkdir -p "$to"
 for stem in emma foo; do
@@ -64,4 +75,6 @@ for stem in emma foo; do
     ok "$stem: a C++ program" runs $stem "${CXX:-g++}" -std=c++17 -x c++
 done
 ok "foo: the headers have no other names" names_only foo
+ok "the bare allocators, without another prefix" bare
+ok "a prefix without an underscore is refused" refuses bar
 echo "1..$count"

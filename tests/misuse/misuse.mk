@@ -1,7 +1,9 @@
 # misuse.mk: `make test-misuse`. Included by the top Makefile. Twice: emma_ functions linked, malloc and free preloaded.
+#
+#   make test-misuse          program errors end in one line
 
 MISUSE_OUT     := $(BUILD)/tests/misuse
-MISUSE_CFLAGS  := -std=c11 -D_GNU_SOURCE -Iinclude -O1 -g -Wall -Wextra -Werror -fno-builtin -pthread
+MISUSE_CFLAGS  := -std=c11 -D_GNU_SOURCE -Iinclude -O1 -g -Wall -Wextra -fno-builtin -pthread
 MISUSE_SOURCES := $(wildcard tests/misuse/*.c) tests/storm/storm.c
 MISUSE_HEADERS := tests/misuse/misuse.h tests/storm/storm.h include/emma.h
 

@@ -1,5 +1,7 @@
 # programs.mk: included by the top Makefile, which defines EMMA_MALLOC_SO. EMMA_TEST_QUICK=1 for less work.
 # python.t takes longest and starts first.
+#
+#   make test-programs        unmodified programs, their output compared
 
 EMMA_PROGRAM_TESTS := tests/programs/python.t $(filter-out %/python.t,$(wildcard tests/programs/*.t))
 

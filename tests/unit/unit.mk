@@ -1,8 +1,8 @@
 # unit.mk: the unit tests. Included by the top Makefile.
 #
-#   make test-unit            hosted
-#   make test-unit-torture    against the torture build
-#   make test-unit-sanitize   AddressSanitizer with UBSan, ThreadSanitizer; library and tests instrumented
+#   make test-unit            each module, hosted
+#   make test-unit-torture    the same against the torture build
+#   make test-unit-sanitize   the same under AddressSanitizer with UBSan, ThreadSanitizer; library and tests instrumented
 #
 # Without libc and on other machines: tests/freestanding. Each variant is a make of its own with its own BUILD, so they may run at the same time. UNIT_TESTS="span_test ..." runs
 # only these. Tests that need threads or libc are those named *_storm_test: hosted only.

@@ -1,5 +1,8 @@
 # check.mk: `make check`, every rule that a program can check, and `make format`. Included by the top Makefile, which
 # makes the libraries.
+#
+#   make check                all rules that a program can check; check-STAGE for one
+#   make format               as .clang-format says
 CHECK_LIBRARIES ?= build/libemma.a build/libemma.so build/libemma-malloc.so
 CHECK_STAGES := format-check compile headers rules built tidy cppcheck shell selftest
 

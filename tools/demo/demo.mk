@@ -1,4 +1,6 @@
 # demo.mk: `make demo`: three real programs on glibc's malloc and on emma, side by side. Included by the top Makefile.
+#
+#   make demo                 three real programs on libc's malloc and on emma, side by side
 
 .PHONY: demo
 demo: $(EMMA_MALLOC_SO)

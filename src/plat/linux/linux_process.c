@@ -88,7 +88,7 @@ _Noreturn void emma__plat_abort(void) {
 _Noreturn void emma__fatal(const char *message, uintptr_t address) {
     char line[200];
     emma_text text = emma__text_in(line, sizeof line - 1);
-    emma__text_str(&text, "emma: ");
+    emma__text_str(&text, EMMA_NAME ": ");
     emma__text_str(&text, message);
     if (address != 0) {
         emma__text_str(&text, " at ");

@@ -241,8 +241,8 @@ static void collect_after_fork(void) {
 
 int main(void) {
     static const storm_case cases[] = {
-        {"fork: under four allocating threads, two levels deep", plain_forks, 150},
-        {"fork: _Fork and clone without libc", raw_forks, 150},
+        {"fork: under four allocating threads, two levels deep", plain_forks, 60},
+        {"fork: _Fork and clone without libc", raw_forks, 60},
         {"fork: in signal handlers", handlers_fork, 60},
         {"fork: in signal handlers, the interrupted frame goes on", handlers_fork_and_return, 60},
         {"fork: vfork, allocation, exec", vforks, 60},

@@ -52,7 +52,7 @@
 typedef struct storm_case {
     const char *name;
     void (*run)(void);
-    unsigned seconds; /* before it counts as hung; ten times as long in a long run */
+    unsigned seconds; /* on a machine of its own; thrice that is hung; ten times that in a long run */
 } storm_case;
 
 #define STORM_COUNT(array) (sizeof(array) / sizeof(array)[0])

@@ -102,7 +102,7 @@ $(BUILD)/%.so: $(BUILD)/%.o
 	$(CC) -shared -Wl,-soname,$(@F).0 -Wl,--dynamic-list=src/override/replaceable.list -Wl,-z,nodelete,-z,relro,-z,now,-z,noexecstack -Wl,--no-undefined -o $@ $< -pthread
 
 # Everything but the foreign suites (make conformance) and the bench. One after the other: some watch the clock.
-TESTS := unit unit-torture unit-sanitize freestanding model fault storm misuse limits sanitize programs bare
+TESTS := unit unit-torture unit-sanitize freestanding model fault storm misuse limits sanitize programs examples bare
 .PHONY: test
 test: all
 	failed=; for test in $(TESTS); do \
@@ -147,5 +147,5 @@ install-bare: bare
 	install -m 644 $(BARE_ARCHIVE) $(DESTDIR)$(PREFIX)/lib
 	$(call pkg-config,libemma-bare,$(DESCRIPTION_BARE))
 
-include $(filter-out %/stages.mk,$(wildcard tests/*/*.mk src/bare/*.mk bench/*.mk tools/*/*.mk))
+include $(filter-out %/stages.mk,$(wildcard tests/*/*.mk src/bare/*.mk examples/*.mk bench/*.mk tools/*/*.mk))
 .DEFAULT_GOAL := all

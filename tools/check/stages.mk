@@ -10,7 +10,7 @@ CLANGXX ?= clang++-14
 export CLANG
 PREFIX ?= emma_
 
-PACKAGES := g++ clang-14 clang-format-14 clang-tidy-14 cppcheck shellcheck universal-ctags python3
+PACKAGES := g++ clang-14 clang-format-14 clang-tidy-14 cppcheck shellcheck universal-ctags python3 liblua5.4-dev libsqlite3-dev
 
 # $(call files,FOLDERS,EXPRESSION OF find)
 files = $(sort $(if $(wildcard $(1)),$(shell find $(wildcard $(1)) -type f \( $(2) \))))

@@ -57,6 +57,7 @@ static const rule ours[] = {
     WITH(tgkill, 2, UINT32_MAX, 0),
     WITH(tgkill, 2, UINT32_MAX, SIGABRT),
     WITH(clock_gettime, 0, UINT32_MAX, 6),
+    WITH(sched_getaffinity, 0, UINT32_MAX, 0),
     WITH(getuid, ANY, 0, 0),
     WITH(geteuid, ANY, 0, 0),
     WITH(getgid, ANY, 0, 0),

@@ -11,6 +11,7 @@ enum {
     EMMA_SYS_exit = 93,
     EMMA_SYS_clock_gettime = 113,
     EMMA_SYS_clock_nanosleep = 115,
+    EMMA_SYS_sched_getaffinity = 123,
     EMMA_SYS_tgkill = 131,
     EMMA_SYS_rt_sigaction = 134,
     EMMA_SYS_rt_sigprocmask = 135,

@@ -1,0 +1,315 @@
+/* cpu.c: see cpu.h. */
+#include "cache/cpu.h"
+
+#define LOADED(cpu, class) (&ATOMIC_LOAD(&(cpu)->slots, acquire)->of[class].loaded)
+#define SPARE(cpu, class)  (&ATOMIC_LOAD(&(cpu)->slots, acquire)->of[class].spare)
+
+enum { PARTS = 64 /* of the slots: bits of used */ };
+
+EMMA_STATIC_ASSERT((int)EMMA_CPU_MAGAZINE_MAX_BLOCKS <= (int)EMMA_CHAIN_ROOM_MAX, "the room of an empty magazine");
+
+/* --- slots and capacities --- */
+
+size_t emma__cpu_bytes(void) {
+    emma_rseq rseq;
+    return emma__rseq_find(&rseq) ? (size_t)rseq.slots * EMMA_RSEQ_SLOT_BYTES : 0;
+}
+
+void emma__cpu_init(emma_cpu *cpu, uintptr_t memory) {
+    if (!emma__rseq_find(&cpu->rseq))
+        return;
+    size_t budget = EMMA_CPU_BUDGET_BYTES / (cpu->rseq.cpus != 0 ? cpu->rseq.cpus : cpu->rseq.slots);
+    budget = budget < EMMA_CPU_SLOT_BUDGET_MAX ? budget : EMMA_CPU_SLOT_BUDGET_MAX;
+    cpu->budget_bytes = budget > EMMA_CPU_SLOT_BUDGET_MIN ? (uint32_t)budget : EMMA_CPU_SLOT_BUDGET_MIN;
+    /* Release: pairs with the acquire of those who use the slots. */
+    ATOMIC_STORE(&cpu->slots, (emma_cpu_slot *)memory, release); // NOLINT(performance-no-int-to-ptr)
+}
+
+static uint32_t pair_bytes(unsigned class, unsigned capacity) {
+    return (uint32_t)(2 * (size_t)capacity * emma__class_size(class));
+}
+
+unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class) {
+    uint32_t size = (uint32_t)emma__class_size(class);
+    if (cpu->budget_bytes < 4 * pair_bytes(class, EMMA_MAGAZINE_MIN_BLOCKS) && !EMMA_TORTURE)
+        return 0;
+    uint32_t blocks = cpu->budget_bytes / EMMA_CPU_MAGAZINE_PART / size;
+    blocks = blocks < EMMA_CPU_MAGAZINE_MAX_BLOCKS ? blocks : EMMA_CPU_MAGAZINE_MAX_BLOCKS;
+    return blocks < EMMA_MAGAZINE_MIN_BLOCKS || EMMA_TORTURE ? EMMA_MAGAZINE_MIN_BLOCKS : blocks;
+}
+
+/* A chain of the caches has blocks and room for a capacity together. */
+static unsigned count_of(const emma_cpu *cpu, unsigned class, emma_chain chain) {
+    return chain != 0 ? emma__cpu_capacity(cpu, class) - emma__chain_room(chain) : 0;
+}
+
+/* --- the sequences, until they are not aborted; DONE, REFUSED or NONE --- */
+
+static emma_rseq_end pop(emma_cpu *cpu, unsigned class, void **block) {
+    for (unsigned tries = EMMA_CPU_TRIES; tries != 0; tries--) {
+        emma_rseq_end end = emma__rseq_pop(&cpu->rseq, LOADED(cpu, class), block);
+        if (end != EMMA_RSEQ_ABORTED)
+            return end;
+    }
+    return EMMA_RSEQ_NONE;
+}
+
+static emma_rseq_end push(emma_cpu *cpu, unsigned class, void *block) {
+    for (unsigned tries = EMMA_CPU_TRIES; tries != 0; tries--) {
+        emma_rseq_end end = emma__rseq_push(&cpu->rseq, LOADED(cpu, class), block);
+        if (end != EMMA_RSEQ_ABORTED)
+            return end;
+    }
+    return EMMA_RSEQ_NONE;
+}
+
+static emma_rseq_end exchange(const emma_cpu *cpu, _Atomic(emma_chain) *word, emma_rseq_trade *trade) {
+    for (unsigned tries = EMMA_CPU_TRIES; tries != 0; tries--) {
+        emma_rseq_end end = emma__rseq_exchange(&cpu->rseq, word, trade);
+        if (end != EMMA_RSEQ_ABORTED)
+            return end;
+    }
+    return EMMA_RSEQ_NONE;
+}
+
+/* --- what the slots hold together --- */
+
+static emma_cpu_slot *slot_at(const emma_cpu *cpu, uintptr_t offset) {
+    return ATOMIC_LOAD(&cpu->slots, acquire) + offset / EMMA_RSEQ_SLOT_BYTES;
+}
+
+/* Put a chain into a loaded word. Keeps account of open classes: each goes from 0 and to 0 by one exchange.
+ * Returns: false iff it was not done; before: what was there. */
+static bool trade_loaded(emma_cpu *cpu, unsigned class, emma_rseq_trade *trade) {
+    if (exchange(cpu, LOADED(cpu, class), trade) != EMMA_RSEQ_DONE)
+        return false;
+    if ((trade->before == 0) == (trade->chain == 0))
+        return true;
+    emma_cpu_slot *slot = slot_at(cpu, trade->slot);
+    uint32_t bytes = pair_bytes(class, emma__cpu_capacity(cpu, class));
+    if (trade->chain == 0) {
+        ATOMIC_SUB(&slot->granted_bytes, bytes, relaxed);
+        return true;
+    }
+    ATOMIC_ADD(&slot->granted_bytes, bytes, relaxed);
+    uint64_t part = trade->slot / EMMA_RSEQ_SLOT_BYTES / (cpu->rseq.slots / PARTS);
+    ATOMIC_OR(&cpu->used, UINT64_C(1) << part, relaxed);
+    return true;
+}
+
+static emma_chain take_loaded(emma_cpu *cpu, unsigned class) {
+    emma_rseq_trade trade = {.chain = 0};
+    return trade_loaded(cpu, class, &trade) ? trade.before : 0;
+}
+
+static emma_chain take_spare(const emma_cpu *cpu, unsigned class) {
+    emma_rseq_trade trade = {.chain = 0};
+    return exchange(cpu, SPARE(cpu, class), &trade) == EMMA_RSEQ_DONE ? trade.before : 0;
+}
+
+static void send_home(emma_depot *depot, unsigned class, emma_chain chain) {
+    if (!emma__chain_is_empty(chain))
+        emma__spans_take_home(&depot->spans, class, chain);
+}
+
+/* A chain leaves the caches: to the depot if it is at least half full. Returns: what emma__depot_put does. */
+static bool send_away(const emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain chain) {
+    unsigned count = count_of(cpu, class, chain);
+    if (count >= EMMA_MAGAZINE_MIN_BLOCKS && emma__chain_room(chain) <= count)
+        return emma__depot_put(depot, class, chain, count);
+    send_home(depot, class, chain);
+    return false;
+}
+
+/* Close the other classes, going round, until the slot holds no more than it may. The thread may be moved meanwhile: then it
+ * closes classes there, which does no harm. */
+static void keep_to_budget(emma_cpu *cpu, emma_depot *depot, unsigned class, uintptr_t offset) {
+    emma_cpu_slot *slot = slot_at(cpu, offset);
+    for (unsigned i = 0; i < EMMA_CLASS_COUNT; i++) {
+        if (ATOMIC_LOAD(&slot->granted_bytes, relaxed) <= cpu->budget_bytes)
+            return;
+        unsigned victim = ATOMIC_LOAD(&slot->hand, relaxed) % EMMA_CLASS_LAST + 1;
+        ATOMIC_STORE(&slot->hand, victim, relaxed); /* two may store the same: one class more or less */
+        if (victim == class || ATOMIC_LOAD(&slot->of[victim].loaded, relaxed) == 0)
+            continue;
+        send_away(cpu, depot, victim, take_spare(cpu, victim));
+        send_away(cpu, depot, victim, take_loaded(cpu, victim));
+    }
+}
+
+/* --- alloc and free --- */
+
+/* A chain becomes the spare, and what was the spare goes to the depot. */
+static void stow(emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain chain) {
+    if (emma__chain_is_empty(chain))
+        return;
+    emma_rseq_trade trade = {.chain = chain};
+    if (exchange(cpu, SPARE(cpu, class), &trade) != EMMA_RSEQ_DONE)
+        trade.before = chain;
+    if (!send_away(cpu, depot, class, trade.before))
+        return;
+    /* The class shrinks: the spans want back what there is. */
+    send_home(depot, class, take_spare(cpu, class));
+    send_home(depot, class, take_loaded(cpu, class));
+}
+
+/* Put a chain back into the caches, as the loaded one if there is none. */
+static void put_back(emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain chain) {
+    emma_rseq_trade trade = {.chain = chain, .only_empty = true};
+    if (!trade_loaded(cpu, class, &trade))
+        stow(cpu, depot, class, chain);
+    else if (trade.before == 0)
+        keep_to_budget(cpu, depot, class, trade.slot);
+}
+
+/* A chain of this capacity with blocks of one that has another; what is too much of them goes back to the depot. */
+static emma_chain made_anew(emma_depot *depot, unsigned class, emma_chain from, unsigned count, unsigned capacity) {
+    emma_chain chain = emma__chain_empty(capacity);
+    for (; count != 0 && emma__chain_room(chain) != 0; count--) {
+        void *block = emma__chain_first(from);
+        from = emma__chain_rest(from);
+        chain = emma__chain_push(chain, block);
+    }
+    if (count != 0)
+        emma__depot_put(depot, class, from, count);
+    return chain;
+}
+
+/* A chain of at least one block from the depot or the spans. Returns: an empty one iff no memory can be had. */
+static emma_chain refill(const emma_cpu *cpu, emma_depot *depot, unsigned class) {
+    unsigned capacity = emma__cpu_capacity(cpu, class);
+    unsigned count = 0;
+    emma_chain chain = emma__depot_get(depot, class, capacity, capacity, &count);
+    if (count != 0 && count + emma__chain_room(chain) != capacity)
+        chain = made_anew(depot, class, chain, count, capacity);
+    return count != 0 ? chain : 0;
+}
+
+void *emma__cpu_alloc(emma_cpu *cpu, emma_depot *depot, unsigned class, bool *available) {
+    *available = false;
+    if (!emma__cpu_is_on(cpu) || emma__cpu_capacity(cpu, class) == 0)
+        return 0;
+    void *block = 0;
+    emma_rseq_end end = pop(cpu, class, &block);
+    if (end == EMMA_RSEQ_NONE)
+        return 0;
+    *available = true;
+    if (end == EMMA_RSEQ_DONE) {
+        emma__chain_unmark(block);
+        return block;
+    }
+    emma_chain chain = take_spare(cpu, class);
+    if (emma__chain_is_empty(chain))
+        chain = refill(cpu, depot, class);
+    if (emma__chain_is_empty(chain))
+        return 0;
+    block = emma__chain_first(chain);
+    chain = emma__chain_rest(chain);
+    emma__chain_unmark(block);
+    put_back(cpu, depot, class, chain);
+    return block;
+}
+
+bool emma__cpu_free(emma_cpu *cpu, emma_depot *depot, unsigned class, void *block) {
+    unsigned capacity = emma__cpu_is_on(cpu) ? emma__cpu_capacity(cpu, class) : 0;
+    if (capacity == 0)
+        return false;
+    emma_rseq_end end = push(cpu, class, block);
+    if (end != EMMA_RSEQ_REFUSED)
+        return end == EMMA_RSEQ_DONE;
+    emma_rseq_trade trade = {.chain = emma__chain_push(emma__chain_empty(capacity), block)};
+    if (!trade_loaded(cpu, class, &trade))
+        return false;
+    stow(cpu, depot, class, trade.before);
+    if (trade.before == 0)
+        keep_to_budget(cpu, depot, class, trade.slot);
+    return true;
+}
+
+/* --- all of a slot, all slots --- */
+
+/* The slot of the processor that the thread was on just now. Returns: 0 iff there is none. */
+static emma_cpu_slot *slot_here(const emma_cpu *cpu) {
+    uint32_t id = emma__cpu_is_on(cpu) ? emma__rseq_hint(&cpu->rseq) : UINT32_MAX;
+    return id < cpu->rseq.slots ? slot_at(cpu, (uintptr_t)id * EMMA_RSEQ_SLOT_BYTES) : 0;
+}
+
+void emma__cpu_flush(emma_cpu *cpu, emma_depot *depot) {
+    const emma_cpu_slot *slot = slot_here(cpu);
+    for (unsigned class = 1; slot != 0 && class < EMMA_CLASS_COUNT; class ++) {
+        if (ATOMIC_LOAD(&slot->of[class].spare, relaxed) != 0)
+            send_home(depot, class, take_spare(cpu, class));
+        if (ATOMIC_LOAD(&slot->of[class].loaded, relaxed) != 0)
+            send_home(depot, class, take_loaded(cpu, class));
+    }
+}
+
+bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const void *block) {
+    if (slot_here(cpu) == 0 || emma__cpu_capacity(cpu, class) == 0)
+        return false;
+    emma_chain spare = take_spare(cpu, class);
+    emma_chain loaded = take_loaded(cpu, class);
+    bool found = emma__chain_contains(spare, block) || emma__chain_contains(loaded, block);
+    if (loaded != 0)
+        put_back(cpu, depot, class, loaded);
+    stow(cpu, depot, class, spare);
+    return found;
+}
+
+/* The next slot from i on that may have been used. Returns: 0 iff there is none. */
+static emma_cpu_slot *next_used(const emma_cpu *cpu, uint32_t *i) {
+    uint32_t part_slots = cpu->rseq.slots / PARTS;
+    uint64_t used = ATOMIC_LOAD(&cpu->used, relaxed);
+    if (!emma__cpu_is_on(cpu))
+        return 0;
+    for (; *i < cpu->rseq.slots; ++*i)
+        if ((used >> *i / part_slots & 1) != 0)
+            return slot_at(cpu, (uintptr_t)(*i)++ * EMMA_RSEQ_SLOT_BYTES);
+    return 0;
+}
+
+void emma__cpu_empty(emma_cpu *cpu, emma_depot *depot) {
+    uint32_t i = 0;
+    for (emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
+        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+            send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].spare, 0, relaxed));
+            send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].loaded, 0, relaxed));
+        }
+        ATOMIC_STORE(&slot->granted_bytes, 0, relaxed);
+    }
+}
+
+size_t emma__cpu_count(const emma_cpu *cpu, unsigned class) {
+    size_t count = 0;
+    uint32_t i = 0;
+    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
+        count += count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].loaded, relaxed)) +
+                 count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].spare, relaxed));
+    return count;
+}
+
+static bool chain_valid(const emma_cpu *cpu, unsigned class, emma_chain chain) {
+    unsigned capacity = emma__cpu_capacity(cpu, class);
+    unsigned room = emma__chain_room(chain);
+    if (chain == 0)
+        return true;
+    for (; !emma__chain_is_empty(chain) && emma__chain_room(chain) == room && room < capacity; room++)
+        chain = emma__chain_rest(chain);
+    return emma__chain_is_empty(chain) && room == capacity;
+}
+
+bool emma__cpu_valid(const emma_cpu *cpu) {
+    uint32_t i = 0;
+    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
+        uint32_t granted = 0;
+        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+            emma_chain loaded = ATOMIC_LOAD(&slot->of[class].loaded, relaxed);
+            if (!chain_valid(cpu, class, loaded) || !chain_valid(cpu, class, slot->of[class].spare))
+                return false;
+            granted += loaded != 0 ? pair_bytes(class, emma__cpu_capacity(cpu, class)) : 0;
+        }
+        if (granted != ATOMIC_LOAD(&slot->granted_bytes, relaxed))
+            return false;
+    }
+    return true;
+}

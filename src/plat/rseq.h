@@ -1,0 +1,94 @@
+/* rseq.h: restartable sequences: a few instructions on memory of the processor that a thread runs on, without an atomic one.
+ *
+ * The kernel keeps, in an area that the C library registers for each thread, the number of the processor that the thread is
+ * on. A sequence names itself in that area, reads the number, works on the slot of that number, and ends with one store.
+ * Whenever the thread is preempted, moved or gets a signal before that store, the kernel sends it to the sequence's abort
+ * label instead of the next instruction. So who reaches the store was alone in the slot from begin to end, and what a word
+ * of the slot leads to may be read: it was there in every instant.
+ *
+ *     slot:      0              1              2                 EMMA_RSEQ_SLOT_BYTES apart; a word is named by its
+ *            [ ...word... ][ ...word... ][ ...word... ] ...      address in slot 0
+ *
+ *     sequence     refused iff                               the one store
+ *     -----------+-----------------------------------------+------------------------------
+ *     pop        | the chain is empty                      | word := rest of the chain
+ *     push       | the chain has no room                   | word := block before the chain
+ *     exchange   | only_empty, and the chain is not empty  | word := another chain
+ *
+ * The store is a release: a child of fork never finds the head of a chain without the link behind it. Sequences may stop
+ * anywhere and are then as if they had never begun, but that push may have written to its block.
+ *
+ * Here for Linux on x86-64, aarch64 and riscv64, where the C library registers (glibc 2.35); everywhere else, also in builds
+ * for ThreadSanitizer, which cannot see them, emma__rseq_find finds nothing. Emma never registers by itself and writes only
+ * the field that is a sequence's to write. A process that shares its memory with another one but not its threads (a child
+ * of vfork) uses an area that nobody keeps: there these functions must not be used, and it cannot be seen.
+ *
+ * Source: rseq(2), include/uapi/linux/rseq.h; the signatures are those that glibc registers. */
+#ifndef EMMA_PLAT_RSEQ_H
+#define EMMA_PLAT_RSEQ_H
+
+#include "base/chain.h"
+
+enum { EMMA_RSEQ_SLOT_LOG2 = 11, EMMA_RSEQ_SLOT_BYTES = 1 << EMMA_RSEQ_SLOT_LOG2 };
+
+/* Where a thread finds its area and its number, from its thread pointer; the same for all threads of a process. */
+typedef struct emma_rseq {
+    intptr_t area;
+    intptr_t id;    /* of the field that holds the number */
+    uint32_t slots; /* numbers that are not below that do not count: the thread is not registered */
+    uint32_t cpus;  /* on which this process may run; a thread may be told otherwise later */
+} emma_rseq;
+
+typedef enum emma_rseq_end {
+    EMMA_RSEQ_REFUSED,
+    EMMA_RSEQ_ABORTED, /* interrupted; it may be tried again */
+    EMMA_RSEQ_NONE,    /* this thread is not registered */
+    EMMA_RSEQ_DONE,    /* the last: no block has an address below it */
+} emma_rseq_end;
+
+/* An exchange, and what came of it. */
+typedef struct emma_rseq_trade {
+    emma_chain chain;  /* in: what goes into the word */
+    bool only_empty;   /* in: only if the chain there is empty */
+    emma_chain before; /* out: what was there */
+    uintptr_t slot;    /* out: in which slot, in bytes from slot 0 */
+} emma_rseq_trade;
+
+/* What the C library has registered. Returns: false iff there are no restartable sequences. Threads that are not registered
+ * although others are find out by themselves. Cost: the first call makes one system call. */
+bool emma__rseq_find(emma_rseq *rseq);
+
+#if defined(__linux__) && defined(__x86_64__) && !EMMA_THREAD_SANITIZER
+#include "plat/linux/rseq_x86_64.h"
+#elif defined(__linux__) && defined(__aarch64__) && !EMMA_THREAD_SANITIZER
+#include "plat/linux/rseq_aarch64.h"
+#elif defined(__linux__) && defined(__riscv) && __riscv_xlen == 64 && !EMMA_THREAD_SANITIZER
+#include "plat/linux/rseq_riscv64.h"
+#else
+
+enum { EMMA_HAS_RSEQ = 0 };
+
+static inline emma_rseq_end emma__rseq_pop(const emma_rseq *rseq, _Atomic(emma_chain) *word, void **block) {
+    (void)rseq, (void)word, (void)block;
+    return EMMA_RSEQ_NONE;
+}
+
+static inline emma_rseq_end emma__rseq_push(const emma_rseq *rseq, _Atomic(emma_chain) *word, void *block) {
+    (void)rseq, (void)word, (void)block;
+    return EMMA_RSEQ_NONE;
+}
+
+static inline emma_rseq_end emma__rseq_exchange(const emma_rseq *rseq, _Atomic(emma_chain) *word,
+                                                emma_rseq_trade *trade) {
+    (void)rseq, (void)word, (void)trade;
+    return EMMA_RSEQ_NONE;
+}
+
+static inline uint32_t emma__rseq_hint(const emma_rseq *rseq) {
+    (void)rseq;
+    return UINT32_MAX;
+}
+
+#endif
+
+#endif

@@ -93,6 +93,11 @@ void emma__regions_unclaim(emma_regions *regions, uintptr_t address, unsigned n)
     emma__tract_release(emma__tract_of(address), emma__tract_slice_of(address), n, false);
 }
 
+void emma__regions_release_purged(emma_regions *regions, uintptr_t address, unsigned n) {
+    ATOMIC_SUB(&regions->used_slices, n, relaxed);
+    emma__tract_release_purged(emma__tract_of(address), emma__tract_slice_of(address), n);
+}
+
 unsigned emma__regions_count_clean(uintptr_t address, unsigned n) {
     const emma_tract *tract = emma__tract_of(address);
     unsigned clean = 0;

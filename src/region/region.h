@@ -91,6 +91,9 @@ void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n)
 /* Give back slices as they were when they were claimed, clean or dirty. */
 void emma__regions_unclaim(emma_regions *regions, uintptr_t address, unsigned n);
 
+/* Give back slices that were purged, and are not charged: they are clean, whatever they were when they were claimed. */
+void emma__regions_release_purged(emma_regions *regions, uintptr_t address, unsigned n);
+
 /* How many of n claimed slices are clean. */
 unsigned emma__regions_count_clean(uintptr_t address, unsigned n);
 

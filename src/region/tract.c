@@ -140,6 +140,14 @@ void emma__tract_release(emma_tract *tract, unsigned slice, unsigned n, bool dir
     }
 }
 
+void emma__tract_release_purged(emma_tract *tract, unsigned slice, unsigned n) {
+    unsigned last = (slice + n - 1) / EMMA_CHUNK_SLICES;
+    for (unsigned chunk = slice / EMMA_CHUNK_SLICES; chunk <= last; chunk++) {
+        uint32_t bits = bits_in_chunk(chunk, slice, n);
+        free_in_chunk(tract, chunk, bits, 0, bits);
+    }
+}
+
 uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk) {
     uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
     uint32_t bits;

@@ -77,6 +77,9 @@ emma_run emma__tract_claim_at(emma_tract *tract, unsigned slice, unsigned n);
 /* Make claimed slices free. dirty: they become dirty; otherwise they stay as they were, dirty or clean. */
 void emma__tract_release(emma_tract *tract, unsigned slice, unsigned n, bool dirty);
 
+/* The same for slices that read as zero now: they become clean. */
+void emma__tract_release_purged(emma_tract *tract, unsigned slice, unsigned n);
+
 /* Whether a slice that the caller holds is dirty. */
 static inline bool emma__tract_is_dirty(const emma_tract *tract, unsigned slice) {
     return ATOMIC_LOAD(&tract->chunk[slice / EMMA_CHUNK_SLICES], relaxed) >> (slice % EMMA_CHUNK_SLICES) & 1;

@@ -36,7 +36,7 @@ static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
     } else if (emma__plat_purge(start,
                                 (size_t)slices << EMMA_SLICE_LOG2)) { /* no room for dirty memory below the limit */
         emma__commit_refund(&spans->regions.commit, charged);
-        emma__regions_unclaim(&spans->regions, start, slices);
+        emma__regions_release_purged(&spans->regions, start, slices);
     } else { /* locked memory: it is resident, limit or not */
         ATOMIC_ADD(&spans->regions.commit.bytes, more, relaxed);
         emma__regions_release(&spans->regions, start, slices);

@@ -32,12 +32,20 @@ void emma_free_aligned_sized(void *block, size_t alignment, size_t size) {
         emma__free_slow(emma_describe(block, &found) ? found.start : block, 0);
 }
 
+static void *calloc_large(size_t size) {
+    void *block = emma__heap_alloc_zeroed_large(&emma__default_heap, emma__thread_here(), size);
+    for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(&emma__default_heap, size, &round);)
+        block = emma__heap_alloc_zeroed_large(&emma__default_heap, emma__thread_here(), size);
+    emma__heap_tick(&emma__default_heap);
+    return block;
+}
+
 void *emma_calloc(size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         return 0;
     if (bytes > EMMA_SMALL_MAX_BYTES)
-        return emma__heap_alloc_zeroed_large(&emma__default_heap, emma__thread_here(), bytes);
+        return calloc_large(bytes);
     return emma__fast_zeroed(bytes, emma__malloc_slow);
 }
 
@@ -47,7 +55,9 @@ void *emma_aligned_alloc(size_t alignment, size_t size) {
     if (alignment <= EMMA_BLOCK_ALIGN)
         return emma__fast_malloc(size, emma__malloc_slow);
     void *block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), take(), size, alignment);
-    emma__tick();
+    for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(&emma__default_heap, size, &round);)
+        block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), take(), size, alignment);
+    emma__heap_tick(&emma__default_heap);
     return block;
 }
 
@@ -70,8 +80,9 @@ int emma_owns(const void *address) {
 size_t emma_realloc_in_place(void *block, size_t min, size_t want) {
     if (!emma__heap_resize(&emma__default_heap, block, min, want))
         return 0;
-    emma__tick(); /* it may have shrunk */
-    return emma_usable_size(block);
+    emma_block found = emma__heap_find(&emma__default_heap, block);
+    emma__heap_tick(found.heap); /* it may have shrunk, or passed the soft limit */
+    return found.usable_bytes;
 }
 
 size_t emma_collect(void) {

@@ -2,7 +2,7 @@
  *
  *     round 0    what is not in use goes back (only that makes room below a limit)
  *     round 1    the thread's handler, once; else the heap's; if that says no, the one for all heaps
- *     further    as round 1, as long as a handler says that something has changed */
+ *     further    again from the begin, as long as a handler says that something has changed: what it freed is not yet given back */
 #include "api/fast.h"
 #include "purge/purge.h"
 
@@ -48,14 +48,15 @@ static bool ask(emma_heap *heap, size_t size) {
 bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {
     if (size > PTRDIFF_MAX)
         return false; /* that is not for want of memory */
-    if ((*round)++ == 0 && ATOMIC_LOAD(&emma__heap_regions(heap)->commit.limit_bytes, relaxed) != 0 &&
-        emma__purge_all(heap, 0) != 0)
+    bool is_limited = ATOMIC_LOAD(&emma__heap_regions(heap)->commit.limit_bytes, relaxed) != 0;
+    if ((*round)++ == 0 && is_limited && emma__purge_all(heap, 0) != 0)
         return true;
     if (is_asking)
         return false;
     is_asking = true;
     bool again = ask(heap, size);
     is_asking = false;
+    *round = 0;
     return again;
 }
 

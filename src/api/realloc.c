@@ -21,10 +21,10 @@ static void *copy_to_new(emma_heap *heap, void *block, size_t usable_bytes, size
 
 /* A large or huge block: in place, or by moving its pages. Returns: NULL iff neither can be done. */
 static void *resize_or_move(emma_heap *heap, void *block, size_t size) {
-    if (!emma__heap_resize(heap, block, size, size))
-        return emma__heap_move(heap, block, size);
-    emma__heap_tick(heap); /* it may have shrunk */
-    return block;
+    void *there = emma__heap_resize(heap, block, size, size) ? block : emma__heap_move(heap, block, size);
+    if (there != 0)
+        emma__heap_tick(heap); /* it may have shrunk, or passed the soft limit */
+    return there;
 }
 
 void *emma_realloc(void *block, size_t size) {

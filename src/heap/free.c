@@ -7,9 +7,15 @@ static void clear(const emma_heap *heap, void *block, size_t size_bytes) {
         __builtin_memset(block, 0, size_bytes);
 }
 
+/* Without a cache of its own the caller's are the shared ones. */
+static bool is_free_here(emma_heap *heap, const emma_magazines *magazines, unsigned class, void *block) {
+    return emma__heap_is_free(heap, magazines, class, block) ||
+           (magazines == 0 && emma__shared_contain(&heap->shared, &heap->depot, class, block));
+}
+
 static void free_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, unsigned class) {
     emma_magazines *magazines = thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, &cache) : 0;
-    if (EMMA_UNLIKELY(emma__chain_looks_free(block)) && emma__heap_is_free(heap, magazines, class, block))
+    if (EMMA_UNLIKELY(emma__chain_looks_free(block)) && is_free_here(heap, magazines, class, block))
         emma__fatal("double free", (uintptr_t)block);
     clear(heap, block, emma__class_size(class));
     if (magazines != 0)

@@ -1,6 +1,7 @@
 # bench.mk: the bench. Included by the top Makefile; the library measured is $(EMMA_MALLOC_SO).
 #
 #   make bench                     RIVALS="name=/path/lib.so name2=…" BENCH_ARGS="--quick --only 'churn*'"
+#   make bench-heaps               heaps that are made and destroyed; RIVALS="mimalloc=/path/lib.so@3.4 jemalloc=…"
 #   make bench-programs-built      build the workloads only
 #   make bench-gate                instructions per operation against bench/instructions.json
 #   make bench-gate-update         write them anew
@@ -14,7 +15,7 @@ BENCH_FLAGS    := -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wpedantic -Wconve
 BENCH_WORKLOADS := $(patsubst bench/workloads/%.c,$(BENCH_BUILD)/%,$(wildcard bench/workloads/*.c))
 BENCH_PROGRAMS  := $(BENCH_WORKLOADS) $(BENCH_BUILD)/measure $(BENCH_BUILD)/strokes
 
-.PHONY: bench bench-gate bench-gate-update bench-programs-built
+.PHONY: bench bench-heaps bench-gate bench-gate-update bench-programs-built
 
 $(BENCH_BUILD)/%: bench/workloads/%.c bench/workloads/work.h
 	@mkdir -p $(@D)
@@ -28,10 +29,17 @@ $(BENCH_BUILD)/strokes: bench/gate/strokes.c
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_FLAGS) -o $@ $<
 
+$(BENCH_BUILD)/heaps: bench/heaps/heaps.c bench/heaps/maker.c bench/heaps/maker.h bench/workloads/work.h include/emma_heap.h
+	@mkdir -p $(@D)
+	$(BENCH_CC) $(BENCH_FLAGS) -Iinclude -o $@ $(filter %.c,$^) -ldl
+
 bench-programs-built: $(BENCH_PROGRAMS)
 
 bench: $(EMMA_MALLOC_SO) $(BENCH_PROGRAMS)
 	bench/bench.py --emma $(EMMA_MALLOC_SO) $(foreach rival,$(RIVALS),--rival $(rival)) $(BENCH_ARGS)
+
+bench-heaps: $(EMMA_SO) $(BENCH_BUILD)/heaps
+	bench/heaps/heaps.py --program $(BENCH_BUILD)/heaps --emma $(EMMA_SO) $(foreach rival,$(RIVALS),--rival $(rival)) $(BENCH_ARGS)
 
 bench-gate: $(EMMA_MALLOC_SO) $(BENCH_BUILD)/strokes
 	bench/gate/gate.py --library $(EMMA_MALLOC_SO) $(GATE_ARGS)

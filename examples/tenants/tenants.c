@@ -96,7 +96,7 @@ static int prepare(lua_State *state) {
     one->work = lua_newthread(state);
     lua_setfield(state, LUA_REGISTRYINDEX, "work"); /* keeps it alive */
     if (luaL_loadbuffer(one->work, one->script->text, one->script->size, one->script->path) != LUA_OK)
-        fail(lua_tostring(one->work, -1), "");
+        fail("a script cannot be loaded: ", lua_tostring(one->work, -1));
     lua_pushinteger(one->work, one->number);
     return 0;
 }

@@ -1,0 +1,168 @@
+/* maker.c: emma's heaps, mimalloc's heaps (version 3: for any thread), jemalloc's arenas. Interface in maker.h. */
+#include "maker.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emma_heap.h"
+
+static _Noreturn void fail(const char *what, const char *name) {
+    (void)fprintf(stderr, "heaps: %s%s\n", what, name);
+    exit(1);
+}
+
+/* Sets a pointer to a function, which ISO C cannot convert. */
+static void find(const char *name, void *function) {
+    void *found = dlsym(RTLD_DEFAULT, name);
+    if (found == NULL)
+        fail("not preloaded: no ", name);
+    memcpy(function, &found, sizeof found);
+}
+
+static emma_heap *(*emma_create)(const emma_heap_config *);
+static void (*emma_destroy)(emma_heap *);
+static void *(*emma_get)(emma_heap *, size_t);
+static void (*emma_put)(emma_heap *, void *);
+
+static maker_heap emma_create_limited(size_t limit_bytes) {
+    return (maker_heap)emma_create(&(emma_heap_config){.limit_bytes = limit_bytes});
+}
+
+static maker_heap emma_create_any(void) {
+    return (maker_heap)emma_create(NULL);
+}
+
+static void emma_destroy_one(maker_heap heap) {
+    emma_destroy((emma_heap *)heap);
+}
+
+static void *emma_get_in(maker_heap heap, size_t size) {
+    return emma_get((emma_heap *)heap, size);
+}
+
+static void emma_put_in(maker_heap heap, void *block) {
+    emma_put((emma_heap *)heap, block);
+}
+
+static maker emma(void) {
+    maker found = {
+        .name = "emma",
+        .create = emma_create_any,
+        .destroy = emma_destroy_one,
+        .get = emma_get_in,
+        .put = emma_put_in,
+        .create_limited = emma_create_limited,
+    };
+    find("emma_heap_create", &emma_create);
+    find("emma_heap_destroy", &emma_destroy);
+    find("emma_heap_malloc", &emma_get);
+    find("emma_heap_free", &emma_put);
+    find("emma_malloc", &found.get_default);
+    find("emma_free", &found.put_default);
+    find("emma_thread_exit", &found.leave);
+    return found;
+}
+
+static void *(*mimalloc_create)(void);
+static void (*mimalloc_destroy)(void *);
+static void *(*mimalloc_get)(void *, size_t);
+static void (*mimalloc_put)(void *);
+
+static maker_heap mimalloc_create_any(void) {
+    return (maker_heap)mimalloc_create();
+}
+
+static void mimalloc_destroy_one(maker_heap heap) {
+    mimalloc_destroy((void *)heap);
+}
+
+static void *mimalloc_get_in(maker_heap heap, size_t size) {
+    return mimalloc_get((void *)heap, size);
+}
+
+static void mimalloc_put_in(maker_heap heap, void *block) {
+    (void)heap;
+    mimalloc_put(block);
+}
+
+static maker mimalloc(void) {
+    maker found = {
+        .name = "mimalloc",
+        .create = mimalloc_create_any,
+        .destroy = mimalloc_destroy_one,
+        .get = mimalloc_get_in,
+        .put = mimalloc_put_in,
+    };
+    find("mi_heap_new", &mimalloc_create);
+    find("mi_heap_destroy", &mimalloc_destroy);
+    find("mi_heap_malloc", &mimalloc_get);
+    find("mi_free", &mimalloc_put);
+    find("mi_malloc", &found.get_default);
+    find("mi_free", &found.put_default);
+    return found;
+}
+
+static void *(*jemalloc_get)(size_t, int);
+static void (*jemalloc_put)(void *, int);
+static int (*jemalloc_ctl)(const char *, void *, size_t *, void *, size_t);
+static int (*jemalloc_ctl_by_mib)(const size_t *, size_t, void *, size_t *, void *, size_t);
+static size_t jemalloc_destroy_mib[3];
+
+enum { JEMALLOC_NO_TCACHE = 1 << 8, JEMALLOC_ARENA_SHIFT = 20 }; /* MALLOCX_TCACHE_NONE, MALLOCX_ARENA */
+
+static maker_heap jemalloc_create(void) {
+    unsigned arena;
+    size_t size = sizeof arena;
+    if (jemalloc_ctl("arenas.create", &arena, &size, NULL, 0) != 0)
+        fail("no arena could be made", "");
+    return arena;
+}
+
+static void jemalloc_destroy(maker_heap arena) {
+    size_t mib[3] = {jemalloc_destroy_mib[0], arena, jemalloc_destroy_mib[2]};
+    if (jemalloc_ctl_by_mib(mib, 3, NULL, NULL, NULL, 0) != 0)
+        fail("an arena could not be destroyed", "");
+}
+
+static void *jemalloc_get_in(maker_heap arena, size_t size) {
+    return jemalloc_get(size, (int)((arena + 1) << JEMALLOC_ARENA_SHIFT) | JEMALLOC_NO_TCACHE);
+}
+
+static void jemalloc_put_in(maker_heap arena, void *block) {
+    (void)arena;
+    jemalloc_put(block, JEMALLOC_NO_TCACHE);
+}
+
+static maker jemalloc(void) {
+    maker found = {
+        .name = "jemalloc",
+        .create = jemalloc_create,
+        .destroy = jemalloc_destroy,
+        .get = jemalloc_get_in,
+        .put = jemalloc_put_in,
+    };
+    int (*name_to_mib)(const char *, size_t *, size_t *);
+    size_t words = 3;
+    find("mallocx", &jemalloc_get);
+    find("dallocx", &jemalloc_put);
+    find("mallctl", &jemalloc_ctl);
+    find("mallctlbymib", &jemalloc_ctl_by_mib);
+    find("mallctlnametomib", &name_to_mib);
+    find("malloc", &found.get_default);
+    find("free", &found.put_default);
+    if (name_to_mib("arena.0.destroy", jemalloc_destroy_mib, &words) != 0)
+        fail("jemalloc: no arena.0.destroy", "");
+    return found;
+}
+
+maker maker_find(const char *name) {
+    if (strcmp(name, "emma") == 0)
+        return emma();
+    if (strcmp(name, "mimalloc") == 0)
+        return mimalloc();
+    if (strcmp(name, "jemalloc") == 0)
+        return jemalloc();
+    fail("makers are emma, mimalloc, jemalloc; not ", name);
+}

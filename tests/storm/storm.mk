@@ -13,7 +13,7 @@ STORM_HEADERS := $(wildcard tests/storm/*.h) include/emma.h
 
 # The longest first. Two at once: none of them measures time but in multiples.
 STORM_TESTS := fork_storm idle_storm step_storm signal_storm thread_storm core/thread_storm stop_storm race_storm \
-    load_storm
+    core/cpu_storm load_storm
 # Not thread_storm: ThreadSanitizer cannot know that a thread is gone because the system does not know its id.
 STORM_TSAN_TESTS := tests/model/model_test
 STORM_ASAN_TESTS := tests/model/model_test tests/storm/core/thread_storm tests/storm/core/signal_storm
@@ -43,6 +43,12 @@ $(STORM_OUT)/%_storm: tests/storm/%_storm.c $(STORM_COMMON) $(CORE_OBJECTS) $(OV
 	$(CC) $(CFLAGS) $(STORM_CFLAGS) -DSTORM_DROP_IN=1 -Wl,-z,now -o $@ $(filter %.c %.o,$^)
 
 $(STORM_OUT)/core/%_storm: tests/storm/%_storm.c $(STORM_COMMON) $(CORE_OBJECTS) $(STORM_HEADERS)
+	mkdir -p $(@D) && echo "  cc    $@"
+	$(CC) $(CFLAGS) $(STORM_CFLAGS) -o $@ $(filter %.c %.o,$^)
+
+# This one looks at the caches themselves, and takes the census of the unit tests.
+$(STORM_OUT)/core/cpu_storm: tests/storm/cpu_storm.c tests/storm/storm.c tests/unit/unit.c tests/unit/census.c \
+    $(CORE_OBJECTS) $(STORM_HEADERS) tests/unit/unit.h
 	mkdir -p $(@D) && echo "  cc    $@"
 	$(CC) $(CFLAGS) $(STORM_CFLAGS) -o $@ $(filter %.c %.o,$^)
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../storm/storm.h"
+#include "emma_heap.h"
 
 #if defined(__x86_64__)
 #define THIS_ARCH AUDIT_ARCH_X86_64
@@ -71,6 +72,16 @@ static const rule ours[] = {
     WITH(rt_sigaction, 0, UINT32_MAX, SIGABRT),
 };
 
+/* Those of the document that are made on request only, and what a test that requests needs to tell and to end. */
+static const rule requested[] = {
+    WITH(openat, 0, UINT32_MAX, (uint32_t)AT_FDCWD),
+    WITH(read, ANY, 0, 0),
+    WITH(close, ANY, 0, 0),
+    WITH(write, 0, UINT32_MAX, 1),
+    WITH(exit_group, ANY, 0, 0),
+};
+enum { REQUESTED = 3 };
+
 /* What the test itself needs: to tell and to end; and, with threads and children, what libc does for it. */
 static const rule telling[] = {WITH(write, 0, UINT32_MAX, 1), WITH(exit_group, ANY, 0, 0)};
 static const rule threading[] = {
@@ -120,6 +131,8 @@ static void document_and_rules_agree(void) {
         bool found = false;
         for (size_t i = 0; i < STORM_COUNT(ours); i++)
             found |= strcmp(ours[i].name, name) == 0;
+        for (size_t i = 0; i < REQUESTED; i++)
+            found |= strcmp(requested[i].name, name) == 0;
         if (!EXPECT(found))
             storm_note("no rule for %s", name);
     }
@@ -127,6 +140,8 @@ static void document_and_rules_agree(void) {
     for (size_t i = 0; i < STORM_COUNT(ours); i++)
         if (!EXPECT(is_in_document(ours[i].name)))
             storm_note("not in the document: %s", ours[i].name);
+    for (size_t i = 0; i < REQUESTED; i++)
+        EXPECT(is_in_document(requested[i].name));
 }
 
 /* --- the filter --- */
@@ -232,6 +247,12 @@ static void alone(void) {
     work(block[0]);
 }
 
+static void on_request(void) {
+    size_t limit = emma_cgroup_limit();
+    filter(requested, STORM_COUNT(requested));
+    EXPECT(emma_cgroup_limit() == limit);
+}
+
 static void with_janitor(void) {
     emma_stats stats;
     filter(telling, STORM_COUNT(telling));
@@ -299,6 +320,7 @@ int main(void) {
         {"docs/SYSCALLS.md and the rules of this test name the same calls", document_and_rules_agree, 10},
         {"a call that is not in the document ends the process", others_are_refused, 10},
         {"one thread, with the arguments of the document", alone, 60},
+        {"what is done on request, with the arguments of the document", on_request, 10},
         {"the janitor, with the arguments of the document", with_janitor, 60},
         {"message and abort, with the arguments of the document", message_and_abort, 10},
         {"threads, children of fork", threads_and_forks, 60},

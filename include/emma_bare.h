@@ -362,6 +362,10 @@ emma_bare_error emma_fit_deallocate(emma_fit *fit, void *memory);
  * the block then lives on unchanged. Cost: in place O(1); else allocate, deallocate, and a copy of the smaller size. */
 void *emma_fit_reallocate(emma_fit *fit, void *memory, size_t size_bytes, size_t align_bytes);
 
+/* Change the size where the block lies. Returns: false iff deallocate would refuse memory, the size is 0, or what is
+ * behind the block is not free or not enough: the block is then unchanged. Cost: O(1), no loop. */
+bool emma_fit_resize(emma_fit *fit, void *memory, size_t size_bytes);
+
 /* Returns: the bytes usable in a live block, at least those asked for; 0 iff deallocate would refuse it. */
 size_t emma_fit_usable_size(const emma_fit *fit, const void *memory);
 

@@ -46,10 +46,19 @@ typedef struct emma_heap_config {
     emma_out_of_memory *on_out_of_memory;
     void *context;  /* for both */
     unsigned flags; /* EMMA_HEAP_... */
+
+    /* A heap over memory of the caller's: it lies in it and takes no other, but what is donated later; limits do not
+     * concern it. The memory is readable and writable, and stays the caller's: destroying the heap leaves it as it is.
+     * NULL: memory of the system. */
+    void *memory;
+    size_t memory_bytes; /* at least EMMA_HEAP_LEAST_MEMORY_BYTES */
 } emma_heap_config;
 
 /* The least limit: what a heap needs for itself, and a little. */
 #define EMMA_HEAP_LEAST_BYTES ((size_t)192 * 1024)
+
+/* The least that a heap over memory of the caller's can lie in. It needs less than 6 KiB of that for itself. */
+#define EMMA_HEAP_LEAST_MEMORY_BYTES ((size_t)8 * 1024)
 
 /* Make a heap. config NULL: all defaults.
  * Returns: NULL iff memory is refused, the limit is too low, or config is of a later version and asks for what this one does not know.
@@ -64,6 +73,22 @@ EMMA_API void emma_heap_destroy(emma_heap *heap) EMMA_NOEXCEPT;
 /* All blocks of the heap are gone; its memory stays for the next ones. Limit, handlers and options stay.
  * Requires: as emma_heap_destroy. Cost: O(memory in use), no step for each block. */
 EMMA_API void emma_heap_reset(emma_heap *heap) EMMA_NOEXCEPT;
+
+/* Lend a heap memory, of any kind: a static array, the end of an init section, a mapping. The heap hands it out where its own
+ * memory is refused or its limit reached, before handlers are asked; blocks of it that are freed return there. It counts
+ * against no limit and is never given back to anybody before the heap is destroyed, which leaves it as it is.
+ * Returns: 1 iff it is the heap's now; 0 iff it is too small (64 bytes at a multiple of 8 are enough, less than 512 GiB), is lent
+ * already in part, lies in a small block of emma_malloc, or there is no memory to note one more range.
+ * Requires: readable and writable memory that nobody else uses before the heap is destroyed.
+ * Cost: O(ranges lent); so much is also freeing a block of it, or one of unknown origin.
+ *
+ * Blocks of lent memory cost 8 bytes each, and are cut out by good fit. Lent memory is for one thread at a time, for less than a
+ * microsecond: a free that comes meanwhile is left to that thread; who wants a block tries again for some 50 ms at most, and
+ * is then refused, which happens where the other thread was stopped, and in a signal handler that interrupted it.
+ * fork: as all memory; in a child, what is lent is out of use where another thread was just at it. A heap over shared memory (at one
+ * address in all processes that fork from the one that made it) may be used by all of them, if they use no threads when
+ * they fork. Each learns of what it was lent before the fork only. */
+EMMA_API int emma_heap_donate(emma_heap *heap, void *memory, size_t size) EMMA_NOEXCEPT;
 
 /* The heap of emma_malloc. */
 EMMA_API emma_heap *emma_heap_default(void) EMMA_NOEXCEPT;
@@ -115,6 +140,8 @@ typedef struct emma_heap_stats {
     size_t committed_bytes; /* that count against the limit */
     size_t peak_bytes;      /* most that were committed */
     size_t limit_bytes;     /* 0: none */
+    size_t lent_bytes;      /* memory of the caller's */
+    size_t lent_used_bytes; /* of that, what live blocks take */
 } emma_heap_stats;
 
 EMMA_API void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) EMMA_NOEXCEPT;

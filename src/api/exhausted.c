@@ -48,7 +48,8 @@ static bool ask(emma_heap *heap, size_t size) {
 bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {
     if (size > PTRDIFF_MAX)
         return false; /* that is not for want of memory */
-    bool is_limited = ATOMIC_LOAD(&emma__heap_regions(heap)->commit.limit_bytes, relaxed) != 0;
+    bool is_limited =
+        !emma__heap_is_lent(heap) && ATOMIC_LOAD(&emma__heap_regions(heap)->commit.limit_bytes, relaxed) != 0;
     if ((*round)++ == 0 && is_limited && emma__purge_all(heap, 0) != 0)
         return true;
     if (is_asking)
@@ -63,6 +64,8 @@ bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {
 void emma__heap_tick(emma_heap *heap) {
     if (heap == &emma__default_heap)
         emma__tick();
+    else if (emma__heap_is_lent(heap))
+        return;
     else
         emma__purge_tick(heap, 0);
     emma_heap_wishes *wishes = &heap->wishes;

@@ -19,31 +19,52 @@ static bool is_default(const emma_heap *heap) {
     return heap == &emma__default_heap;
 }
 
-/* What a later version added is not known here; it may be there if it asks for nothing. */
-static bool is_understood(const emma_heap_config *config) {
-    const unsigned char *bytes = (const unsigned char *)config;
-    for (size_t i = sizeof *config; i < config->size; i++)
-        if (bytes[i] != 0)
+/* Take over a config of any version: what an earlier one did not have is zero; what a later one added is not known here, but may
+ * be there if it asks for nothing. Returns: whether it can be fulfilled. */
+static bool understand(const emma_heap_config *given, emma_heap_config *config) {
+    size_t size = given->size != 0 ? given->size : sizeof *config;
+    for (size_t i = sizeof *config; i < size; i++)
+        if (((const unsigned char *)given)[i] != 0)
             return false;
+    *config = (emma_heap_config){0};
+    __builtin_memcpy(config, given, size < sizeof *config ? size : sizeof *config);
+    if (config->memory_bytes != 0 && config->memory == 0)
+        return false;
     return (config->flags & ~(unsigned)KNOWN_FLAGS) == 0 &&
            (config->limit_bytes == 0 || config->limit_bytes >= EMMA_HEAP_LEAST_BYTES);
 }
 
-emma_heap *emma_heap_create(const emma_heap_config *config) {
+/* Whether blocks of this memory could be told from those of a heap whose blocks have one size. */
+static bool can_be_lent(const void *memory) {
+    return emma__span_class_fast(emma__heap_regions(&emma__default_heap), (uintptr_t)memory) == EMMA_CLASS_NONE;
+}
+
+static emma_heap *make(const emma_heap_config *config) {
+    if (config->memory == 0)
+        return emma__heap_make(directory());
+    return can_be_lent(config->memory) ? emma__lent_make(directory(), (uintptr_t)config->memory, config->memory_bytes)
+                                       : 0;
+}
+
+emma_heap *emma_heap_create(const emma_heap_config *given) {
     static const emma_heap_config none;
-    config = config != 0 ? config : &none;
-    if (!is_understood(config))
+    emma_heap_config config;
+    if (!understand(given != 0 ? given : &none, &config))
         return 0;
-    emma_heap *heap = emma__heap_make(directory());
+    emma_heap *heap = make(&config);
     if (heap == 0)
         return 0;
-    heap->wishes.flags = config->flags;
-    heap->wishes.context = config->context;
-    heap->wishes.on_out_of_memory = config->on_out_of_memory;
-    heap->wishes.on_soft_limit = config->on_soft_limit;
-    emma_heap_set_limit(heap, config->limit_bytes);
-    emma_heap_set_soft_limit(heap, config->soft_limit_bytes);
+    heap->wishes.flags = config.flags;
+    heap->wishes.context = config.context;
+    heap->wishes.on_out_of_memory = config.on_out_of_memory;
+    heap->wishes.on_soft_limit = config.on_soft_limit;
+    emma_heap_set_limit(heap, config.limit_bytes);
+    emma_heap_set_soft_limit(heap, config.soft_limit_bytes);
     return heap;
+}
+
+int emma_heap_donate(emma_heap *heap, void *memory, size_t size) {
+    return can_be_lent(memory) && emma__lent_add(heap, (uintptr_t)memory, size);
 }
 
 void emma_heap_destroy(emma_heap *heap) {
@@ -66,7 +87,8 @@ emma_heap *emma_heap_of(const void *address) {
 }
 
 void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) {
-    ATOMIC_STORE(&emma__heap_regions(heap)->commit.limit_bytes, limit_bytes, relaxed);
+    if (!emma__heap_is_lent(heap)) /* what is lent is not limited */
+        ATOMIC_STORE(&emma__heap_regions(heap)->commit.limit_bytes, limit_bytes, relaxed);
 }
 
 void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) {
@@ -89,6 +111,8 @@ void *emma__heap_get(emma_heap *heap, size_t size, size_t align) {
 }
 
 static void *get_zeroed_once(emma_heap *heap, size_t size) {
+    if (emma__heap_is_lent(heap))
+        return emma__lent_alloc_zeroed(heap, size);
     if (size > EMMA_SMALL_MAX_BYTES)
         return emma__heap_alloc_zeroed_large(heap, 0, size);
     void *block = emma__heap_alloc(heap, 0, 0, size);
@@ -188,14 +212,20 @@ size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size
 }
 
 void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) {
-    const emma_commit *commit = &emma__heap_regions(heap)->commit;
+    *stats = (emma_heap_stats){.lent_bytes = ATOMIC_LOAD(&heap->lent.lent_bytes, relaxed),
+                               .lent_used_bytes = ATOMIC_LOAD(&heap->lent.used_bytes, relaxed)};
     emma__stats_read(heap, &stats->of);
+    if (emma__heap_is_lent(heap))
+        return;
+    const emma_commit *commit = &emma__heap_regions(heap)->commit;
     stats->committed_bytes = ATOMIC_LOAD(&commit->bytes, relaxed);
     stats->peak_bytes = ATOMIC_LOAD(&commit->peak_bytes, relaxed);
     stats->limit_bytes = ATOMIC_LOAD(&commit->limit_bytes, relaxed);
 }
 
 size_t emma_heap_collect(emma_heap *heap) {
+    if (emma__heap_is_lent(heap))
+        return 0;
     return is_default(heap) ? emma_collect() : emma__purge_all(heap, 0);
 }
 
@@ -216,7 +246,7 @@ int emma_free_range(void *from, size_t size) {
 }
 
 void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) {
-    return (void *)emma__heap_break(heap, delta); // NOLINT(performance-no-int-to-ptr)
+    return emma__heap_is_lent(heap) ? 0 : (void *)emma__heap_break(heap, delta); // NOLINT(performance-no-int-to-ptr)
 }
 
 size_t emma_cgroup_limit(void) {

@@ -19,8 +19,9 @@ static void *copy_to_new(emma_heap *heap, void *block, size_t usable_bytes, size
     return to;
 }
 
-/* A large or huge block: in place, or by moving its pages. Returns: NULL iff neither can be done. */
+/* A large, huge or lent block: in place, or by moving its pages. Returns: NULL iff neither can be done. */
 static void *resize_or_move(emma_heap *heap, void *block, size_t size) {
+    size += size == 0;
     void *there = emma__heap_resize(heap, block, size, size) ? block : emma__heap_move(heap, block, size);
     if (there != 0)
         emma__heap_tick(heap); /* it may have shrunk, or passed the soft limit */
@@ -41,7 +42,7 @@ void *emma_realloc(void *block, size_t size) {
     CHECK(found.kind != EMMA_BLOCK_NONE, "realloc of what is not a live block", block);
     if (found.kind == EMMA_BLOCK_SMALL && suits(found.usable_bytes, size))
         return block;
-    if (found.kind != EMMA_BLOCK_SMALL && size > EMMA_SMALL_MAX_BYTES) {
+    if (found.kind == EMMA_BLOCK_LENT || (found.kind != EMMA_BLOCK_SMALL && size > EMMA_SMALL_MAX_BYTES)) {
         void *there = resize_or_move(found.heap, block, size);
         if (there != 0)
             return there;

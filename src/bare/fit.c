@@ -143,6 +143,11 @@ static bool resize_in_place(emma_fit *fit, emma_fit_block *block, size_t size) {
     return true;
 }
 
+bool emma_fit_resize(emma_fit *fit, void *memory, size_t size_bytes) {
+    return size_bytes != 0 && size_bytes < emma__fit_lists_limit_bytes && emma_fit_usable_size(fit, memory) != 0 &&
+           resize_in_place(fit, emma__fit_block_of(memory), block_bytes_for(size_bytes));
+}
+
 void *emma_fit_reallocate(emma_fit *fit, void *memory, size_t size_bytes, size_t align_bytes) {
     if (memory == NULL)
         return emma_fit_allocate(fit, size_bytes, align_bytes);

@@ -37,6 +37,9 @@
 #define EMMA_ADDRESS_SANITIZER 0
 #endif
 
+/* A function that reads what others may be writing, and can do with either value: ThreadSanitizer is not to look. */
+#define EMMA_READS_RACING __attribute__((no_sanitize("thread"), noinline))
+
 #define EMMA_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
 
 #endif

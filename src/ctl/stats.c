@@ -30,7 +30,7 @@ static void add_tract(const emma_tract *tract, emma_stats *stats, size_t *out_by
     }
 }
 
-void emma__stats_read(emma_heap *heap, emma_stats *stats) {
+static void read_own(emma_heap *heap, emma_stats *stats) {
     const emma_regions *regions = emma__heap_regions(heap);
     size_t huge_bytes = ATOMIC_LOAD(&regions->huge_bytes, relaxed);
     size_t out_bytes = 0;
@@ -44,4 +44,14 @@ void emma__stats_read(emma_heap *heap, emma_stats *stats) {
     stats->allocated_bytes = stats->large_bytes + (out_bytes > cached ? out_bytes - cached : 0);
     stats->dirty_bytes = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
     stats->mapped_bytes += ATOMIC_LOAD(&regions->mapped_slices, relaxed) << EMMA_SLICE_LOG2;
+}
+
+void emma__stats_read(emma_heap *heap, emma_stats *stats) {
+    const emma_lent *lent = &heap->lent;
+    *stats = (emma_stats){0, 0, 0, 0, 0, 0, 0};
+    if (!emma__heap_is_lent(heap))
+        read_own(heap, stats);
+    stats->allocated_bytes += emma__lent_live_bytes(lent);
+    stats->active_bytes += ATOMIC_LOAD(&lent->used_bytes, relaxed);
+    stats->mapped_bytes += ATOMIC_LOAD(&lent->lent_bytes, relaxed);
 }

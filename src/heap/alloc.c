@@ -28,6 +28,18 @@ static void *alloc_small(emma_heap *heap, emma_thread *thread, emma_magazine_pai
     return block;
 }
 
+/* The heap's own memory is refused: a block of what was lent to it, with all bytes that one of its own would have. What it has
+ * beyond them is zero already: who wants it zeroed knows the class only. */
+EMMA_COLD static void *alloc_lent(emma_heap *heap, unsigned class, size_t size_bytes, size_t align_bytes) {
+    size_t bytes = class != EMMA_CLASS_NONE ? emma__class_size(class) : size_bytes;
+    char *block = emma__lent_alloc(heap, bytes, align_bytes);
+    if (block == 0 || class == EMMA_CLASS_NONE)
+        return block;
+    size_t usable = emma__heap_find(heap, block).usable_bytes;
+    __builtin_memset(block + bytes, 0, usable - bytes);
+    return block;
+}
+
 /* A large or huge block. Returns: its address, or 0; *is_zero tells that it reads as zero. */
 static uintptr_t alloc_large_once(emma_heap *heap, size_t size_bytes, size_t align_bytes, bool *is_zero) {
     *is_zero = false;
@@ -53,29 +65,37 @@ static uintptr_t alloc_large(emma_heap *heap, emma_thread *thread, size_t size_b
 }
 
 void *emma__heap_alloc(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, size_t size_bytes) {
-    if (EMMA_LIKELY(size_bytes <= EMMA_SMALL_MAX_BYTES))
-        return alloc_small(heap, thread, cache, emma__class_of(size_bytes != 0 ? size_bytes : 1));
-    give(thread, cache);
-    bool is_zero;
-    return (void *)alloc_large(heap, thread, size_bytes, 1, &is_zero); // NOLINT(performance-no-int-to-ptr)
+    return emma__heap_alloc_aligned(heap, thread, cache, size_bytes, 1);
 }
 
 void *emma__heap_alloc_aligned(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, size_t size_bytes,
                                size_t align_bytes) {
+    if (EMMA_UNLIKELY(emma__heap_is_lent(heap)))
+        return emma__lent_alloc(heap, size_bytes, align_bytes);
     unsigned class = EMMA_CLASS_NONE;
     if (size_bytes <= EMMA_SMALL_MAX_BYTES)
-        class = emma__class_of_aligned(size_bytes, align_bytes);
-    if (class != EMMA_CLASS_NONE)
-        return alloc_small(heap, thread, cache, class);
-    give(thread, cache);
-    bool is_zero;
-    return (void *)alloc_large(heap, thread, size_bytes, align_bytes, &is_zero); // NOLINT(performance-no-int-to-ptr)
+        class = align_bytes <= EMMA_BLOCK_ALIGN ? emma__class_of(size_bytes != 0 ? size_bytes : 1)
+                                                : emma__class_of_aligned(size_bytes, align_bytes);
+    void *block;
+    if (class != EMMA_CLASS_NONE) {
+        block = alloc_small(heap, thread, cache, class);
+    } else {
+        give(thread, cache);
+        bool is_zero;
+        block =
+            (void *)alloc_large(heap, thread, size_bytes, align_bytes, &is_zero); // NOLINT(performance-no-int-to-ptr)
+    }
+    return EMMA_LIKELY(block != 0) ? block : alloc_lent(heap, class, size_bytes, align_bytes);
 }
 
 void *emma__heap_alloc_zeroed_large(emma_heap *heap, emma_thread *thread, size_t size_bytes) {
+    if (EMMA_UNLIKELY(emma__heap_is_lent(heap)))
+        return emma__lent_alloc_zeroed(heap, size_bytes);
     bool is_zero;
     uintptr_t address = alloc_large(heap, thread, size_bytes, 1, &is_zero);
-    if (address == 0 || is_zero)
+    if (address == 0)
+        return emma__lent_alloc_zeroed(heap, size_bytes);
+    if (is_zero)
         return (void *)address; // NOLINT(performance-no-int-to-ptr)
     const emma_tract *tract = emma__tract_of(address);
     size_t left = ATOMIC_LOAD(&emma__span_at(address)->large_bytes, relaxed);

@@ -1,4 +1,4 @@
-/* find.c: what an address is. Interface in heap.h. */
+/* find.c: what an address is. Interface in heap.h. The directory is asked first; what it does not know may be lent. */
 #include "heap/heap.h"
 
 static const emma_block no_block = {0, EMMA_BLOCK_NONE, EMMA_CLASS_NONE, 0};
@@ -20,9 +20,7 @@ static emma_block find_in_tract(uintptr_t address) {
     return (emma_block){heap, EMMA_BLOCK_SMALL, class, emma__class_size(class)};
 }
 
-emma_block emma__heap_find(emma_heap *heap, const void *block) {
-    uintptr_t address = (uintptr_t)block;
-    const emma_directory *directory = emma__heap_regions(heap)->directory;
+static emma_block find_own(const emma_directory *directory, uintptr_t address) {
     switch (emma__directory_get(directory, address)) {
     case EMMA_GRANULE_NONE:
     case EMMA_GRANULE_BREAK:
@@ -41,7 +39,31 @@ emma_block emma__heap_find(emma_heap *heap, const void *block) {
     return no_block;
 }
 
+static emma_block find_lent(const emma_directory *directory, uintptr_t address) {
+    emma_heap *heap;
+    size_t usable_bytes = emma__lent_find(directory, address, &heap);
+    return usable_bytes != 0 ? (emma_block){heap, EMMA_BLOCK_LENT, EMMA_CLASS_NONE, usable_bytes} : no_block;
+}
+
+emma_block emma__heap_find(emma_heap *heap, const void *block) {
+    const emma_directory *directory = emma__heap_directory(heap);
+    emma_block found = find_own(directory, (uintptr_t)block);
+    return found.kind != EMMA_BLOCK_NONE ? found : find_lent(directory, (uintptr_t)block);
+}
+
+emma_heap *emma__heap_lent_at(const emma_directory *directory, uintptr_t address) {
+    emma_range range;
+    bool is_own = emma__directory_get(directory, address) != EMMA_GRANULE_NONE;
+    return (!is_own || ATOMIC_LOAD(&directory->ranges.nested, acquire) != 0) &&
+                   emma__ranges_find(&directory->ranges, address, &range)
+               ? range.owner
+               : 0;
+}
+
 emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address) {
+    emma_heap *lent_to = emma__heap_lent_at(directory, address);
+    if (lent_to != 0)
+        return lent_to;
     uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
     emma_granule kind = emma__directory_get(directory, address);
     while (kind == EMMA_GRANULE_HUGE_REST) {
@@ -55,7 +77,7 @@ emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address) {
 
 bool emma__heap_owns(emma_heap *heap, const void *block) {
     uintptr_t address = (uintptr_t)block;
-    switch (emma__directory_get(emma__heap_regions(heap)->directory, address)) {
+    switch (emma__directory_get(emma__heap_directory(heap), address)) {
     case EMMA_GRANULE_TRACT: /* a tract stays mapped as long as its heap lives, so its header may be read */
         return emma__tract_slice_of(address) < ATOMIC_LOAD(&emma__tract_of(address)->mapped_slices, acquire);
     case EMMA_GRANULE_HUGE: /* a huge block may be going at this moment: its header may not */
@@ -63,7 +85,7 @@ bool emma__heap_owns(emma_heap *heap, const void *block) {
     case EMMA_GRANULE_BREAK:
         return true;
     case EMMA_GRANULE_NONE:
-        break;
+        return emma__heap_lent_at(emma__heap_directory(heap), address) != 0;
     }
     return false;
 }

@@ -60,6 +60,8 @@ emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_p
         freed = emma__spans_release_large(&heap->depot.spans, address);
     else if (found.kind == EMMA_BLOCK_HUGE)
         freed = free_huge(heap, address);
+    else if (found.kind == EMMA_BLOCK_LENT)
+        freed = emma__lent_free(heap, block);
     CHECK(freed, "free of what is not a live block (double free, or not from " EMMA_NAME ")", address);
     return heap;
 }

@@ -14,6 +14,7 @@
 #include "cache/thread.h"
 #include "emma_heap.h"
 #include "heap/break.h"
+#include "heap/lent.h"
 #include "heap/parts.h"
 #include "region/huge.h"
 
@@ -39,8 +40,9 @@ typedef struct emma_purge_state {
 #define EMMA_PURGE_INITIAL                                                                                             \
     { .dirty_bytes = EMMA_TORTURE ? 65536 : 4 << 20, .dirty_seconds = 10 }
 
-#define EMMA_HEAP_INITIAL(directory)                                                                                   \
-    { .depot.spans.regions = EMMA_REGIONS_INITIAL(directory), .purge = EMMA_PURGE_INITIAL }
+#define EMMA_HEAP_INITIAL(directory) EMMA_HEAP_INITIAL_LENT(directory, 0)
+#define EMMA_HEAP_INITIAL_LENT(directory, fit_of)                                                                      \
+    { .depot.spans.regions = EMMA_REGIONS_INITIAL(directory), .purge = EMMA_PURGE_INITIAL, .lent.fit = (fit_of) }
 
 /* What the maker of a heap asked for; all zero in the default heap. */
 typedef struct emma_heap_wishes {
@@ -59,7 +61,9 @@ typedef struct emma_heap {
     emma_heap_wishes wishes;
     emma_parts parts;
     emma_break brk;
-    emma_depot depot; /* last: most of it is shelves that are not touched before they are used */
+    emma_lent lent;
+    emma_depot depot; /* last: most of it is shelves that are not touched before they are used. A heap over lent memory
+                         only ends before it */
 } emma_heap;
 
 /* The heap that these regions are of. */
@@ -67,7 +71,13 @@ static inline emma_heap *emma__heap_with(emma_regions *regions) {
     return (emma_heap *)(void *)((char *)regions - offsetof(emma_heap, depot.spans.regions));
 }
 
-typedef enum emma_block_kind { EMMA_BLOCK_NONE, EMMA_BLOCK_SMALL, EMMA_BLOCK_LARGE, EMMA_BLOCK_HUGE } emma_block_kind;
+typedef enum emma_block_kind {
+    EMMA_BLOCK_NONE,
+    EMMA_BLOCK_SMALL,
+    EMMA_BLOCK_LARGE,
+    EMMA_BLOCK_HUGE,
+    EMMA_BLOCK_LENT,
+} emma_block_kind;
 
 typedef struct emma_block {
     emma_heap *heap;
@@ -76,14 +86,27 @@ typedef struct emma_block {
     size_t usable_bytes; /* from its start on */
 } emma_block;
 
+/* Requires: the heap has memory of its own. */
 static inline emma_regions *emma__heap_regions(emma_heap *heap) {
     return &heap->depot.spans.regions;
+}
+
+/* It has lent memory only: no caches, depot, spans or regions, nor room for them. */
+static inline bool emma__heap_is_lent(const emma_heap *heap) {
+    return heap->lent.directory != 0;
+}
+
+static inline emma_directory *emma__heap_directory(const emma_heap *heap) {
+    return emma__heap_is_lent(heap) ? heap->lent.directory : heap->depot.spans.regions.directory;
 }
 
 /* What an address is to this copy of emma. NONE: not the start of a block that may be live. (That a small block is live
  * cannot be told from its address; its holder knows.) Any value may be asked for, but not an address in a huge block that
  * another thread frees meanwhile. Cost: a few loads. */
 emma_block emma__heap_find(emma_heap *heap, const void *block);
+
+/* The heap that this address is lent to. Returns: 0 for any other. */
+emma_heap *emma__heap_lent_at(const emma_directory *directory, uintptr_t address);
 
 /* The heap in whose memory an address lies. Returns: 0 for any other. */
 emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address);
@@ -109,7 +132,7 @@ emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_p
 
 /* Change the usable size of a live block without moving it, to between min and want bytes, want if that can be had.
  * Returns: false iff min cannot be had in place. Requires: 1 <= min <= want. */
-bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, size_t want_bytes);
+bool emma__heap_resize(emma_heap *heap, void *block, size_t min_bytes, size_t want_bytes);
 
 /* Move a large block to where size bytes fit by moving its pages. Returns: NULL iff that cannot be done; the block then is
  * as it was. */

@@ -14,6 +14,7 @@ enum {
 typedef struct made {
     emma_heap heap;
     emma_stripe stripes[EMMA_STRIPES];
+    emma_fit fit; /* of lent memory: not touched before there is any */
 } made;
 
 static unsigned made_slices(void) {
@@ -27,6 +28,7 @@ emma_heap *emma__heap_make(emma_directory *directory) {
     made *self = (made *)founded; // NOLINT(performance-no-int-to-ptr)
     emma_heap *heap = &self->heap;
     heap->shared.stock = self->stripes;
+    heap->lent.fit = &self->fit;
     heap->purge.dirty_bytes = DIRTY_BYTES;
     heap->purge.dirty_seconds = DIRTY_SECONDS;
     emma__regions_settle(emma__heap_regions(heap), directory, founded, made_slices());
@@ -34,16 +36,22 @@ emma_heap *emma__heap_make(emma_directory *directory) {
 }
 
 void emma__heap_destroy(emma_heap *heap) {
+    emma__lent_end(heap);
+    if (emma__heap_is_lent(heap))
+        return;
     emma__heap_break_reset(heap, true);
     emma__regions_destroy(emma__heap_regions(heap));
 }
 
 void emma__heap_reset(emma_heap *heap) {
+    heap->parts.records = 0;
+    ATOMIC_STORE(&heap->parts.requests, 0, relaxed);
+    emma__lent_reset(heap);
+    if (emma__heap_is_lent(heap))
+        return;
     emma__shared_reset(&heap->shared);
     emma__depot_forget(&heap->depot);
     emma__spans_reset(&heap->depot.spans);
     emma__huge_release_all(emma__heap_regions(heap));
     emma__heap_break_reset(heap, false);
-    heap->parts.records = 0;
-    ATOMIC_STORE(&heap->parts.requests, 0, relaxed);
 }

@@ -23,7 +23,7 @@ static emma_part_record **record_of(emma_heap *heap, uintptr_t from) {
         if (from - (*place)->block < (*place)->usable_bytes)
             return place;
     emma_description found;
-    emma__heap_describe(emma__heap_regions(heap)->directory, from, &found);
+    emma__heap_describe(emma__heap_directory(heap), from, &found);
     CHECK(found.heap == heap && found.state == EMMA_LIVE_BLOCK, "free of a part of what is not a live block", from);
     size_t words = emma__bits_div_up(found.size, 64);
     emma_part_record *record = get_zeroed(heap, sizeof *record + words * sizeof record->freed[0]);
@@ -32,6 +32,8 @@ static emma_part_record **record_of(emma_heap *heap, uintptr_t from) {
     record->block = (uintptr_t)found.start;
     record->usable_bytes = found.size;
     record->left_bytes = found.size;
+    record->has_pages =
+        found.size > EMMA_SMALL_MAX_BYTES && emma__heap_lent_at(emma__heap_directory(heap), record->block) == 0;
     record->next = heap->parts.records;
     heap->parts.records = record;
     return &heap->parts.records;
@@ -58,8 +60,10 @@ static bool is_freed(const emma_part_record *record, size_t first, size_t end) {
 
 /* Pages go back when nothing of them is left; only those of [first, end), and what its ends complete, can be. */
 static void give_pages(emma_heap *heap, const emma_part_record *record, size_t first, size_t end) {
+    if (!record->has_pages)
+        return;
     size_t page = emma__regions_page_bytes(emma__heap_regions(heap));
-    if (record->block % page != 0 || record->usable_bytes <= EMMA_SMALL_MAX_BYTES)
+    if (record->block % page != 0)
         return;
     size_t from = first - first % page;
     size_t to = emma__bits_align_up(end, page);

@@ -28,6 +28,7 @@ typedef struct emma_part_record {
     uintptr_t block;
     size_t usable_bytes;
     size_t left_bytes;
+    bool has_pages;   /* that can go back */
     uint64_t freed[]; /* a bit for each byte */
 } emma_part_record;
 

@@ -14,7 +14,7 @@ static bool resize_large(emma_heap *heap, uintptr_t address, size_t min_bytes, s
            (min_bytes < want_bytes && emma__spans_resize_large(spans, address, min_bytes));
 }
 
-bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, size_t want_bytes) {
+bool emma__heap_resize(emma_heap *heap, void *block, size_t min_bytes, size_t want_bytes) {
     if (min_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
         return false;
     want_bytes = want_bytes < PTRDIFF_MAX - EMMA_TRACT_BYTES ? want_bytes : PTRDIFF_MAX - EMMA_TRACT_BYTES;
@@ -33,6 +33,8 @@ bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, siz
                (min_bytes < want_bytes && emma__huge_resize(regions, huge, min_bytes)) ||
                min_bytes <= found.usable_bytes;
     }
+    case EMMA_BLOCK_LENT:
+        return emma__lent_resize(heap, block, min_bytes, want_bytes) || min_bytes <= found.usable_bytes;
     case EMMA_BLOCK_NONE:
         break;
     }
@@ -41,6 +43,8 @@ bool emma__heap_resize(emma_heap *heap, const void *block, size_t min_bytes, siz
 
 void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes) {
     emma_block found = emma__heap_find(heap, block);
+    if (found.kind == EMMA_BLOCK_LENT)
+        return 0;
     emma_regions *regions = emma__heap_regions(heap);
     uintptr_t address = (uintptr_t)block;
     if (size_bytes <= found.usable_bytes || size_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)

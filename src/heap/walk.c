@@ -50,7 +50,9 @@ bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emm
     *description = (emma_description){emma__heap_of(directory, address), 0, 0, EMMA_NO_BLOCK};
     if (description->heap == 0)
         return false;
-    if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT) {
+    if (emma__heap_lent_at(directory, address) != 0) {
+        emma__lent_describe(description->heap, address, description);
+    } else if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT) {
         describe_in_tract(address, description);
     } else {
         uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
@@ -96,7 +98,7 @@ static int visit_tract(emma_heap *heap, emma_tract *tract, emma_walker *walker, 
     return 0;
 }
 
-int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context) {
+static int walk_own(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context) {
     emma__heap_collect(heap, thread);
     emma_regions *regions = emma__heap_regions(heap);
     int end = 0;
@@ -114,4 +116,9 @@ int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, v
         }
     }
     return end;
+}
+
+int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context) {
+    int end = emma__heap_is_lent(heap) ? 0 : walk_own(heap, thread, walker, context);
+    return end != 0 ? end : emma__lent_walk(heap, walker, context);
 }

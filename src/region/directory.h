@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "region/ranges.h"
 
 typedef enum emma_granule {
     EMMA_GRANULE_NONE,
@@ -25,6 +26,7 @@ typedef struct emma_directory {
     _Atomic(uint8_t) entry[(size_t)1 << (EMMA_ADDRESS_LOG2 - EMMA_TRACT_LOG2)];
     _Atomic(uint64_t) next_place; /* where the next made heap is looked for: only a hint (window.c) */
     _Atomic(uint64_t) made;       /* heaps made and not destroyed */
+    emma_ranges ranges;           /* what was lent to heaps: where entry says NONE */
 } emma_directory;
 
 /* What lies at an address. Any value may be asked for. Pairs with the release in emma__directory_set. */

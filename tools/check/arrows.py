@@ -17,7 +17,7 @@ ARROWS = {
     "cache": "base plat span depot",
     "guard": "base plat region",
     "prof": "base plat region",
-    "heap": "base plat region span depot cache guard prof",
+    "heap": "base plat region span depot cache guard prof bare",
     "purge": "base plat region span depot cache guard prof heap",
     "ctl": "base plat region span depot cache guard prof heap purge",
     "api": "base plat region span depot cache guard prof heap purge ctl",
@@ -26,7 +26,7 @@ ARROWS = {
 }
 
 PUBLIC = {
-    "heap": "emma.h emma_heap.h",
+    "heap": "emma.h emma_heap.h emma_bare.h",
     "purge": "emma.h emma_heap.h",
     "ctl": "emma.h emma_heap.h",
     "api": "emma.h emma_heap.h",

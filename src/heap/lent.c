@@ -1,0 +1,194 @@
+/* lent.c: see lent.h. Looking at what is lent is in lent_look.c. */
+#include "heap/lent.h"
+
+#include "base/check.h"
+#include "heap/heap.h"
+#include "heap/lent_claim.h"
+#include "plat/plat.h"
+
+enum {
+    ADDED_ALIGN = sizeof(size_t),
+    ADDED_LEAST_BYTES = 64, /* that is a pool with a block, wherever it lies */
+};
+
+static const char not_live[] = "free of what is not a live block (double free, or not from " EMMA_NAME ")";
+
+static bool try_claim(emma_lent *lent) {
+    return ATOMIC_EXCHANGE(&lent->claimed, 1, seq_cst) == 0; /* acquire: the fit; and see emma__lent_unclaim */
+}
+
+/* Claimed: what others have left here. */
+static void take_in(emma_lent *lent) {
+    emma_lent_note *next;
+    for (emma_lent_note *range = ATOMIC_EXCHANGE(&lent->added, 0, acquire); range != 0; range = next) {
+        next = range->next; /* both: pairs with push */
+        emma_bare_error error = emma_fit_add_pool(lent->fit, range, range->size_bytes, 0);
+        CHECK(error == EMMA_BARE_OK, "memory was lent twice", range);
+    }
+    for (emma_lent_note *block = ATOMIC_EXCHANGE(&lent->freed, 0, acquire); block != 0; block = next) {
+        next = block->next;
+        CHECK(emma_fit_deallocate(lent->fit, block) == EMMA_BARE_OK, not_live, block);
+    }
+}
+
+bool emma__lent_claim(emma_lent *lent) {
+    for (unsigned i = 0; i < EMMA_LENT_TRIES; i++) {
+        if (ATOMIC_LOAD(&lent->claimed, relaxed) == 0 && try_claim(lent)) {
+            take_in(lent);
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < EMMA_LENT_SLEEPS && ATOMIC_LOAD(&lent->is_stuck, relaxed) == 0; i++) {
+        emma__plat_sleep(1);
+        if (try_claim(lent)) {
+            take_in(lent);
+            return true;
+        }
+    }
+    ATOMIC_STORE(&lent->is_stuck, 1, relaxed);
+    return false;
+}
+
+/* Unclaim, then look whether something was left that was not seen (seq_cst: the push, then the look at claimed, there; the
+ * store, then the look at the lists, here: one of the two sees the other). */
+void emma__lent_unclaim(emma_lent *lent) {
+    for (;;) {
+        emma_bare_figures figures = emma_fit_figures(lent->fit);
+        ATOMIC_STORE(&lent->capacity_bytes, figures.capacity_bytes, relaxed);
+        ATOMIC_STORE(&lent->used_bytes, figures.used_bytes, relaxed);
+        ATOMIC_STORE(&lent->blocks, figures.outstanding, relaxed);
+        if (ATOMIC_LOAD(&lent->is_stuck, relaxed) != 0)
+            ATOMIC_STORE(&lent->is_stuck, 0, relaxed);
+        ATOMIC_STORE(&lent->claimed, 0, seq_cst);
+        if ((ATOMIC_LOAD(&lent->freed, seq_cst) == 0 && ATOMIC_LOAD(&lent->added, seq_cst) == 0) || !try_claim(lent))
+            return;
+        take_in(lent);
+    }
+}
+
+/* Leave something for who has the claim; if nobody has it any more, work it off. */
+static void leave(emma_lent *lent, _Atomic(emma_lent_note *) *list, emma_lent_note *note) {
+    note->next = ATOMIC_LOAD(list, relaxed);
+    while (!ATOMIC_CAS(list, &note->next, note, seq_cst)) /* pairs with take_in and unclaim */
+        ;
+    if (try_claim(lent)) {
+        take_in(lent);
+        emma__lent_unclaim(lent);
+    }
+}
+
+static emma_ranges *ranges_of(const emma_heap *heap) {
+    return &emma__heap_directory(heap)->ranges;
+}
+
+/* Note that a range is lent. Returns: false iff it is so already, or that cannot be noted. */
+static bool note_range(emma_directory *directory, emma_heap *heap, uintptr_t from, size_t size_bytes) {
+    bool is_nested = emma__directory_get(directory, from) != EMMA_GRANULE_NONE;
+    return !emma__ranges_overlap(&directory->ranges, from, from + size_bytes) &&
+           emma__ranges_add(&directory->ranges, (emma_range){from, from + size_bytes, heap}, is_nested);
+}
+
+/* A heap that has lent memory only, as it lies at the beginning of that. */
+typedef struct placed {
+    unsigned char heap[offsetof(emma_heap, depot)];
+    emma_fit fit;
+} placed;
+
+EMMA_STATIC_ASSERT(offsetof(placed, fit) % _Alignof(emma_fit) == 0, "the heap's part is not padded");
+
+emma_heap *emma__lent_make(emma_directory *directory, uintptr_t from, size_t size_bytes) {
+    size_t slack = emma__bits_align_up(from, _Alignof(emma_heap)) - from;
+    if (from == 0 || size_bytes > UINTPTR_MAX - from || size_bytes < slack + sizeof(placed) + ADDED_LEAST_BYTES)
+        return 0;
+    from += slack;
+    size_bytes -= slack;
+    placed *self = (placed *)from;       // NOLINT(performance-no-int-to-ptr)
+    emma_heap *heap = (emma_heap *)from; // NOLINT(performance-no-int-to-ptr)
+    if (!note_range(directory, heap, from, size_bytes))
+        return 0;
+    __builtin_memset(self, 0, sizeof *self);
+    heap->lent.directory = directory;
+    heap->lent.fit = &self->fit;
+    ATOMIC_STORE(&heap->lent.lent_bytes, size_bytes, relaxed);
+    emma_bare_error error = emma_fit_add_pool(&self->fit, self + 1, size_bytes - sizeof *self, 0);
+    if (error != EMMA_BARE_OK) { /* 512 GiB or more */
+        emma__ranges_remove(&directory->ranges, heap, from, from + 1);
+        return 0;
+    }
+    ATOMIC_STORE(&heap->lent.capacity_bytes, emma_fit_figures(&self->fit).capacity_bytes, relaxed);
+    return heap;
+}
+
+bool emma__lent_add(emma_heap *heap, uintptr_t from, size_t size_bytes) {
+    emma_lent *lent = &heap->lent;
+    size_t slack = emma__bits_align_up(from, ADDED_ALIGN) - from;
+    if (lent->fit == 0 || from == 0 || size_bytes > UINTPTR_MAX - from || size_bytes >> 39 != 0 ||
+        size_bytes < slack + ADDED_LEAST_BYTES)
+        return false;
+    from += slack;
+    size_bytes -= slack;
+    if (!note_range(emma__heap_directory(heap), heap, from, size_bytes))
+        return false;
+    ATOMIC_ADD(&lent->lent_bytes, size_bytes, relaxed);
+    emma_lent_note *note = (emma_lent_note *)from; // NOLINT(performance-no-int-to-ptr)
+    note->size_bytes = size_bytes;
+    leave(lent, &lent->added, note);
+    return true;
+}
+
+void emma__lent_end(emma_heap *heap) {
+    if (ATOMIC_LOAD(&heap->lent.lent_bytes, relaxed) != 0)
+        emma__ranges_remove(ranges_of(heap), heap, 0, UINTPTR_MAX);
+}
+
+void emma__lent_reset(emma_heap *heap) {
+    emma_lent *lent = &heap->lent;
+    if (ATOMIC_LOAD(&lent->lent_bytes, relaxed) == 0)
+        return;
+    ATOMIC_STORE(&lent->freed, 0, relaxed);
+    ATOMIC_STORE(&lent->claimed, 1, relaxed);
+    emma__lent_empty_pools(lent->fit);
+    take_in(lent);
+    emma__lent_unclaim(lent);
+}
+
+void *emma__lent_alloc(emma_heap *heap, size_t size_bytes, size_t align_bytes) {
+    emma_lent *lent = &heap->lent;
+    if (EMMA_LIKELY(ATOMIC_LOAD(&lent->lent_bytes, relaxed) == 0) || size_bytes > PTRDIFF_MAX ||
+        !emma__lent_claim(lent))
+        return 0;
+    size_t align = align_bytes > EMMA_BLOCK_ALIGN ? align_bytes : EMMA_BLOCK_ALIGN;
+    void *block = emma_fit_allocate(lent->fit, size_bytes != 0 ? size_bytes : 1, align);
+    emma__lent_unclaim(lent);
+    return block;
+}
+
+void *emma__lent_alloc_zeroed(emma_heap *heap, size_t size_bytes) {
+    void *block = emma__lent_alloc(heap, size_bytes, 1);
+    emma_heap *owner;
+    return block != 0
+               ? __builtin_memset(block, 0, emma__lent_find(emma__heap_directory(heap), (uintptr_t)block, &owner))
+               : 0;
+}
+
+bool emma__lent_free(emma_heap *heap, void *block) {
+    emma_lent *lent = &heap->lent;
+    if (!try_claim(lent)) {
+        leave(lent, &lent->freed, block);
+        return true;
+    }
+    take_in(lent);
+    emma_bare_error error = emma_fit_deallocate(lent->fit, block);
+    emma__lent_unclaim(lent);
+    return error == EMMA_BARE_OK;
+}
+
+bool emma__lent_resize(emma_heap *heap, void *block, size_t min_bytes, size_t want_bytes) {
+    emma_lent *lent = &heap->lent;
+    if (!emma__lent_claim(lent))
+        return false;
+    bool done = emma_fit_resize(lent->fit, block, want_bytes) ||
+                (min_bytes < want_bytes && emma_fit_resize(lent->fit, block, min_bytes));
+    emma__lent_unclaim(lent);
+    return done;
+}

@@ -16,10 +16,6 @@ static unsigned blocks_within(unsigned class, size_t bytes, size_t most) {
     return EMMA_TORTURE || blocks < EMMA_MAGAZINE_MIN_BLOCKS ? EMMA_MAGAZINE_MIN_BLOCKS : (unsigned)blocks;
 }
 
-static unsigned most_blocks(unsigned class) {
-    return blocks_within(class, EMMA_MAGAZINE_MAX_BYTES, EMMA_MAGAZINE_MAX_BLOCKS);
-}
-
 static unsigned first_blocks(unsigned class) {
     return blocks_within(class, EMMA_MAGAZINE_FIRST_BYTES, EMMA_MAGAZINE_FIRST_BLOCKS);
 }
@@ -93,15 +89,21 @@ static void set_capacity(emma_magazines *magazines, emma_depot *depot, unsigned 
         keep_to_budget(magazines, depot, class);
 }
 
-/* The next magazine of this class is twice as large. */
+/* The next magazine of this class is twice as large. A large one grows only where the depot is too small for the class, and
+ * not at the cost of other classes. */
 static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     unsigned before = magazines->shape[class].capacity;
-    unsigned most = most_blocks(class);
-    if (before < most)
-        set_capacity(magazines, depot, class,
-                     before == 0         ? first_blocks(class)
-                     : before * 2 < most ? before * 2
-                                         : most);
+    bool is_large = before >= EMMA_MAGAZINE_LARGE_BLOCKS;
+    if (is_large && !emma__depot_has_grown(depot, class))
+        return;
+    unsigned most =
+        blocks_within(class, EMMA_MAGAZINE_MAX_BYTES, is_large ? EMMA_MAGAZINE_MAX_BLOCKS : EMMA_MAGAZINE_LARGE_BLOCKS);
+    unsigned after = before == 0 ? first_blocks(class) : before * 2 < most ? before * 2 : most;
+    if (after <= before)
+        return;
+    uint32_t more = pair_bytes(class, after) - pair_bytes(class, before);
+    if (!is_large || magazines->granted_bytes + more <= budget_of(magazines))
+        set_capacity(magazines, depot, class, after);
 }
 
 static void *pop(emma_magazine_pair *pair) {
@@ -145,7 +147,8 @@ static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned cla
     emma_chain loaded = load(&pair->loaded);
     emma_chain spare = load(&pair->spare);
     unsigned spare_count = magazines->shape[class].spare_count;
-    if (!emma__chain_is_empty(spare) || magazines->shape[class].capacity == 0)
+    bool is_small = !emma__chain_is_empty(spare) && !emma__depot_is_closed(depot, class);
+    if (is_small || magazines->shape[class].capacity == 0)
         grow(magazines, depot, class);
     unsigned capacity = magazines->shape[class].capacity;
     store(&pair->spare, 0);
@@ -172,7 +175,7 @@ void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned
 
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
-        give_up(magazines, depot, class, keep_depot);
+        forget(magazines, depot, class, keep_depot);
 }
 
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {

@@ -11,7 +11,8 @@
  * store of a chain's new head is a release: a fork's snapshot never holds the head without the link behind it.
  *
  * Capacities grow by use: a class starts with a few blocks and doubles each time the depot is reached, up to 64 blocks or
- * 16 KiB; when the cache as a whole may hold more than its budget, another class gives up what it has. The budget is
+ * 16 KiB, and up to 255 blocks where the depot is too small for it and no other class pays; not by frees while the class
+ * shrinks. When the cache as a whole may hold more than its budget, another class gives up what it has. The budget is
  * earned: it doubles after it was too little for a while, out of what all caches of the heap may earn together, so a thread
  * that works much has a large cache, one that works a little and sleeps has not, and many do not keep much.
  *
@@ -22,7 +23,8 @@
 #include "depot/depot.h"
 
 enum {
-    EMMA_MAGAZINE_MAX_BLOCKS = 64,
+    EMMA_MAGAZINE_MAX_BLOCKS = 255,
+    EMMA_MAGAZINE_LARGE_BLOCKS = 64, /* more than that is seldom worth the memory */
     EMMA_MAGAZINE_MAX_BYTES = 16384,
     EMMA_MAGAZINE_MIN_BLOCKS = 2,
     EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
@@ -59,7 +61,8 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
 /* Take back a block of this class. Requires: as above. Cost: push; at worst a depot put. */
 void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block);
 
-/* Send everything away: full magazines to the depot, the rest home. keep_depot false: all of it home. */
+/* Send everything away, and let each class begin anew: full magazines to the depot, the rest home. keep_depot false: all
+ * of it home. */
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
 
 /* The owner is gone: send everything away, give back what was earned, and begin anew. keep_depot false where the owner may

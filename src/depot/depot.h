@@ -8,25 +8,36 @@
  * is no ABA problem (law 1). The bits only lead to slots: who finds one wrong sets it right. A filled slot whose bit is
  * clear, because somebody stopped between the two, is found by the next put there.
  *
- * Blocks in the depot keep their spans from being given back. Where a full shelf sends blocks home to spans that are nearly
- * empty, it is emptied and all but two of its slots closed; each time it runs dry, half of the closed ones are opened.
+ * A shelf may hold EMMA_DEPOT_BYTES at first. One that runs dry after it was full was too small: its limit doubles, beyond
+ * EMMA_DEPOT_BYTES as far as all shelves together have not earned too much. Blocks in it keep their spans from being given
+ * back: where a full shelf sends blocks home to spans that are nearly empty, again and again, it is emptied and closed, that
+ * is, its limit made small; so it is when memory is wanted back. So a program that makes and frees batches finds them in
+ * the depot, and one that shrinks does not leave its memory there.
  *
  * The depot contains the layers below it, as each layer does: a heap is one object without pointers to set up.
- * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class. Threads, signals, fork: any, lock-free; each
- * word is consistent at every instant. */
+ * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class, and EMMA_DEPOT_EARNED_BYTES for all. Threads,
+ * signals, fork: any, lock-free; each word is consistent at every instant. */
 #ifndef EMMA_DEPOT_DEPOT_H
 #define EMMA_DEPOT_DEPOT_H
 
 #include "span/span.h"
 
-enum { EMMA_DEPOT_SLOTS = 31, EMMA_DEPOT_BYTES = 256 * 1024 };
+enum {
+    EMMA_DEPOT_SLOTS = 62,
+    EMMA_DEPOT_BYTES = 256 * 1024,
+    EMMA_DEPOT_DOUBLINGS_MAX = 2,
+    EMMA_DEPOT_DOUBLINGS_MIN = -5,
+    EMMA_DEPOT_EARNED_BYTES = 4 << 20, /* what the limits of all shelves may be above EMMA_DEPOT_BYTES, together */
+};
 
 typedef struct emma_depot {
     emma_spans spans;
-    _Atomic(uint32_t) earned_bytes; /* what all caches have earned (cache/magazines.h) */
+    _Atomic(uint32_t) earned_bytes;         /* what all caches have earned (cache/magazines.h) */
+    _Atomic(uint32_t) shelves_earned_bytes; /* what all shelves have */
     struct {
-        _Alignas(64) _Atomic(uint32_t) filled;
-        _Atomic(uint32_t) closed;                   /* slots that are not used at present */
+        _Alignas(64) _Atomic(uint64_t) filled;
+        _Atomic(int32_t) doublings;  /* of its limit; negative: halvings */
+        _Atomic(uint32_t) overflows; /* 0: none since it ran dry; else 1 + those in a row to sparse spans */
         _Atomic(emma_chain) slot[EMMA_DEPOT_SLOTS]; /* packed with their counts; 0: empty */
     } shelf[EMMA_CLASS_COUNT];
 } emma_depot;
@@ -41,11 +52,21 @@ emma_chain emma__depot_get(emma_depot *depot, unsigned class, unsigned capacity,
  * Cost: one CAS; if the shelf is full, emma__spans_take_home. */
 bool emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count);
 
-/* Send everything home. Others may go on putting and getting. */
+/* Send everything home, and close the shelves that had something or had grown. Others may go on putting and getting. */
 void emma__depot_empty(emma_depot *depot);
 
 /* Forget everything. Requires: nobody uses it. */
 void emma__depot_forget(emma_depot *depot);
+
+/* Whether the shelf of a class is small at present because the class shrank. */
+static inline bool emma__depot_is_closed(const emma_depot *depot, unsigned class) {
+    return ATOMIC_LOAD(&depot->shelf[class].doublings, relaxed) < 0;
+}
+
+/* Whether it is larger than at first, since it was too small for how the class is used. */
+static inline bool emma__depot_has_grown(const emma_depot *depot, unsigned class) {
+    return ATOMIC_LOAD(&depot->shelf[class].doublings, relaxed) > 0;
+}
 
 /* How many blocks of a class are in the depot. Exact when nobody else puts or gets. */
 size_t emma__depot_count(const emma_depot *depot, unsigned class);

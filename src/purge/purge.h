@@ -3,7 +3,7 @@
  *     what                                when                                                     by whom
  *     -----------------------------------+--------------------------------------------------------+---------------
  *     free dirty slices above a bound     at a tick: 1 MiB was given back to the heap since the     who freed it
- *                                         last one, or 4 MiB to spans
+ *                                         last one, or to spans      
  *     free dirty slices of some seconds   at a tick, once a second                                 who freed it
  *     free pages of spans, the depot      at a tick, if half of what was out of spans then came home  who freed it
  *     all of these                        nothing happens for two seconds                          the janitor
@@ -26,8 +26,8 @@ enum {
     EMMA_PATIENCE_MAX = 6,
     EMMA_REGRET_SHARE = 64,
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
-    EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 4 << 20, /* come home to spans */
-    EMMA_SHRINK_FLOOR_BYTES = 1 << 20,
+    EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20, /* come home to spans */
+    EMMA_SHRINK_FLOOR_BYTES = 1 << 18,
     EMMA_SHRINK_SHARE = 2,
 };
 

@@ -20,7 +20,7 @@ static bool has_shrunk(emma_heap *heap) {
     size_t crest = ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed);
     if (out > crest)
         ATOMIC_STORE(&heap->purge.crest_bytes, out, relaxed); /* a race loses a little of the crest */
-    size_t floor = (size_t)EMMA_SHRINK_FLOOR_BYTES << ATOMIC_LOAD(&heap->purge.patience, relaxed);
+    size_t floor = (size_t)EMMA_SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&heap->purge.patience, relaxed);
     return out + floor + crest / EMMA_SHRINK_SHARE < crest;
 }
 

@@ -176,14 +176,18 @@ static unsigned take(emma_span *span, uintptr_t start, unsigned class, emma_chai
 emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capacity, unsigned want, unsigned *count) {
     emma_chain chain = emma__chain_empty(capacity);
     unsigned total = 0;
-    for (unsigned i = 0; i < REFILL_SPANS_MAX && total * 2 < want; i++) {
+    bool has_carved = false;
+    for (unsigned i = 0; i < REFILL_SPANS_MAX && total * 2 < want && !has_carved; i++) {
         uintptr_t start = 0;
         emma_span *span = emma__offer_claim(spans, class, &start);
         if (span == 0 && total == 0)
             span = new_span(spans, class, &start);
         if (span == 0)
             break;
+        uint64_t fresh_lines = span->fresh_lines;
         unsigned taken = take(span, start, class, &chain, want - total);
+        /* A page at a time: what is never used is never touched. But there are lines in which no block starts. */
+        has_carved = taken != 0 && span->fresh_lines != fresh_lines;
         emma__span_disown(spans, span, start, taken);
         total += taken;
     }

@@ -103,6 +103,113 @@ static void a_full_shelf_sends_home(void) {
     }
 }
 
+enum { CHAIN = 16 };
+
+/* Blocks that stay out of the same spans, so that these are not nearly empty and the shelf is not closed. */
+static emma_chain staying[1000];
+static unsigned staying_count;
+
+/* Put so many chains of a class, or as many as stay. Returns: how many blocks are in the depot then. */
+static size_t put_many(unsigned class, unsigned chains) {
+    for (unsigned i = 0; i < chains; i++) {
+        emma_chain chain = make(class, CHAIN, CHAIN);
+        staying[staying_count++] = make(class, CHAIN / 2, CHAIN);
+        emma__depot_put(&depot, class, chain, CHAIN);
+    }
+    return emma__depot_count(&depot, class);
+}
+
+static void let_go(unsigned class) {
+    while (staying_count != 0)
+        emma__spans_take_home(&depot.spans, class, staying[--staying_count]);
+}
+
+/* Take all out, and one chain more, from the spans; what is taken goes home. */
+static void run_dry(unsigned class) {
+    for (bool more = true; more;) {
+        more = emma__depot_count(&depot, class) != 0;
+        unsigned count = 0;
+        emma_chain chain = emma__depot_get(&depot, class, CHAIN, CHAIN, &count);
+        OK(count > 0);
+        emma__spans_take_home(&depot.spans, class, chain);
+    }
+}
+
+static unsigned class_of_chains(size_t chain_bytes) {
+    return emma__class_of(chain_bytes / CHAIN);
+}
+
+/* A shelf that was full and then ran dry holds more the next time, up to a bound; one that only ran dry does not. */
+static void limits_are_earned(void) {
+    fresh();
+    depot.shelves_earned_bytes = 0;
+    unsigned class = class_of_chains(16384);
+    size_t block = emma__class_size(class);
+    for (unsigned i = 0; i < 8; i++) {
+        put_many(class, 2);
+        run_dry(class);
+    }
+    IS(depot.shelf[class].doublings, 0);
+    size_t held = put_many(class, 80);
+    IS(held * block, EMMA_DEPOT_BYTES);
+    for (unsigned i = 0; i < 4; i++) {
+        run_dry(class);
+        size_t more = put_many(class, 80);
+        OK(more * block <= (size_t)EMMA_DEPOT_BYTES << EMMA_DEPOT_DOUBLINGS_MAX);
+        OK(more >= held && (i > 0 || more == 2 * held));
+        held = more;
+    }
+    IS(depot.shelf[class].doublings, EMMA_DEPOT_DOUBLINGS_MAX);
+    IS(depot.shelves_earned_bytes, (EMMA_DEPOT_BYTES << EMMA_DEPOT_DOUBLINGS_MAX) - EMMA_DEPOT_BYTES);
+    emma__depot_empty(&depot);
+    OK(emma__depot_is_closed(&depot, class));
+    IS(depot.shelves_earned_bytes, 0);
+    let_go(class);
+    OK(sound(class, 0));
+}
+
+/* Shelves of all classes want more: together they earn no more than they may. */
+static void earnings_are_bounded(void) {
+    fresh();
+    depot.shelves_earned_bytes = 0;
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class += 2) {
+            depot.shelf[class].overflows = 1; /* as if it had been */
+            run_dry(class);
+        }
+        size_t sum = 0;
+        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+            sum += depot.shelf[class].doublings > 0
+                       ? ((size_t)EMMA_DEPOT_BYTES << depot.shelf[class].doublings) - EMMA_DEPOT_BYTES
+                       : 0;
+        IS(depot.shelves_earned_bytes, sum);
+        OK(sum > 0 && sum <= EMMA_DEPOT_EARNED_BYTES);
+    }
+}
+
+/* Blocks come home to spans of which nothing else is out: the shelf is emptied, keeps little, and opens again by use. */
+static void a_shrinking_class_closes(void) {
+    fresh();
+    depot.shelves_earned_bytes = 0;
+    unsigned class = class_of_chains(EMMA_TORTURE ? 256 : 1024); /* 64 chains in a span */
+    emma_chain all[200];
+    for (unsigned i = 0; i < 200; i++)
+        all[i] = make(class, CHAIN, CHAIN);
+    bool closed = false;
+    for (unsigned i = 0; i < 200; i++)
+        closed |= emma__depot_put(&depot, class, all[i], CHAIN);
+    OK(closed);
+    OK(emma__depot_is_closed(&depot, class));
+    OK(emma__depot_count(&depot, class) * emma__class_size(class) <= EMMA_DEPOT_BYTES / 8);
+    for (unsigned i = 0; i < 6; i++) {
+        depot.shelf[class].overflows = 1;
+        run_dry(class);
+    }
+    OK(!emma__depot_is_closed(&depot, class));
+    emma__depot_empty(&depot);
+    OK(sound(class, 0));
+}
+
 static void emptied(void) {
     fresh();
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
@@ -144,4 +251,7 @@ TAP_MAIN({"an empty depot asks the spans", empty_depot_asks_the_spans},
          {"a magazine comes back as it was put", magazines_come_back_as_they_were},
          {"last in, first out", last_in_first_out},
          {"a full shelf sends home, within its bounds", a_full_shelf_sends_home},
+         {"limits are earned by use, and given up", limits_are_earned},
+         {"all shelves together earn no more than they may", earnings_are_bounded},
+         {"the shelf of a class that shrinks is closed", a_shrinking_class_closes},
          {"emptying sends everything home", emptied}, {"random steps, all blocks counted", random_steps})

@@ -150,6 +150,23 @@ static void capacities_grow_within_bounds(void) {
     }
 }
 
+/* More than 64 blocks: only where the depot has grown, and never by frees while the class shrinks. */
+static void large_only_where_the_depot_has_grown(void) {
+    fresh();
+    for (int doublings = EMMA_DEPOT_DOUBLINGS_MIN; doublings <= 1; doublings++) {
+        for (unsigned round = 0; round < 6; round++) {
+            DEPOT->shelf[4].doublings = doublings;
+            alloc_to_hand(4, 1500);
+            unsigned capacity = cache.shape[4].capacity;
+            free_from_hand(4, 1500);
+            OK(doublings >= 0 || cache.shape[4].capacity <= capacity);
+            OK(doublings > 0 || cache.shape[4].capacity <= EMMA_MAGAZINE_LARGE_BLOCKS);
+        }
+    }
+    OK(EMMA_TORTURE || cache.shape[4].capacity > EMMA_MAGAZINE_LARGE_BLOCKS);
+    OK(sound(0) && counts_are_exact());
+}
+
 static size_t budget_bytes(void) {
     return EMMA_CACHE_BUDGET_BYTES + cache.earned_bytes;
 }
@@ -266,6 +283,7 @@ TAP_MAIN({"all zero is an empty cache", starts_as_zero}, {"a cache may begin wit
          {"the last block freed is the first allocated", last_freed_is_first_allocated},
          {"no thrashing at the edge of a magazine", no_thrashing_at_an_edge},
          {"capacities grow, within bounds", capacities_grow_within_bounds},
+         {"large magazines only where the depot has grown", large_only_where_the_depot_has_grown},
          {"what is granted stays within the budget", budget_is_kept}, {"the budget is earned", budget_is_earned},
          {"what is held stays within the budget", bytes_held_stay_within_the_budget},
          {"flushing leaves nothing", flush_leaves_nothing},

@@ -7,7 +7,8 @@ HEAPS_CFLAGS  := -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -f
 HEAPS_WITH    := tests/heaps/heap_work.c tests/storm/storm.c
 HEAPS_HEADERS := $(wildcard tests/heaps/*.h) tests/storm/storm.h tests/unit/unit.h include/emma.h include/emma_heap.h
 
-HEAPS_TESTS ?= limit_test account_test handler_test object_test misuse_test
+# The longest first.
+HEAPS_TESTS ?= heap_storm_test number_test account_test limit_test session_test object_test handler_test misuse_test
 
 .PHONY: test-heaps
 test-heaps: $(HEAPS_TESTS:%=$(HEAPS_OUT)/%)

@@ -114,7 +114,7 @@ EMMA_API size_t emma_heap_malloc_batch(emma_heap *heap, size_t size, size_t coun
 /* Take back count blocks of this heap; NULLs among them are passed over. */
 EMMA_API void emma_heap_free_batch(emma_heap *heap, size_t count, void *const *blocks) EMMA_NOEXCEPT;
 
-/* The heap of a block, or of any address in its memory. Returns: NULL for any other address.
+/* The heap of a block, or of any address in its memory. Returns: NULL for any other address, and in the range of emma_heap_sbrk.
  * Requires: that heap is not being destroyed. Cost: a few loads. */
 EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
 

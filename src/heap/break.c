@@ -80,13 +80,18 @@ static uintptr_t shrink(emma_heap *heap, uintptr_t word, size_t less) {
     size_t before = ATOMIC_LOAD(&heap->brk.length_bytes, acquire);
     if (less > before)
         return 0;
-    size_t from = pages(heap, before - less);
-    size_t whole = before - before % emma__regions_page_bytes(emma__heap_regions(heap));
-    if (from < whole) /* the last page, if it is only begun, may be another's by now: that one stays */
-        emma__plat_purge(address + from, whole - from);
-    if (!ATOMIC_CAS(&heap->brk.length_bytes, &before, before - less, acq_rel))
+    /* First the rest of the last page, so that all of it is this thread's to give back. */
+    size_t end = pages(heap, before);
+    size_t length = before;
+    if (!ATOMIC_CAS(&heap->brk.length_bytes, &length, end, acq_rel))
         return 0;
-    emma__commit_refund(&emma__heap_regions(heap)->commit, pages(heap, before) - from);
+    size_t from = pages(heap, before - less);
+    if (from < end)
+        emma__plat_purge(address + from, end - from);
+    length = end;
+    if (!ATOMIC_CAS(&heap->brk.length_bytes, &length, before - less, acq_rel)) /* pairs with grow */
+        return 0;
+    emma__commit_refund(&emma__heap_regions(heap)->commit, end - from);
     return address + before;
 }
 

@@ -1,0 +1,254 @@
+/* look_test.c: looking at heaps and their blocks (describe, walk), freeing blocks by parts, the break of a heap, alignments of
+ * any kind. */
+#include <pthread.h>
+#include <string.h>
+
+#include "heap_work.h"
+
+static void any_alignment(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    size_t aligns[] = {3, 24, 48, 100, 1000, 4095, 12288, 65537, 1000000};
+    size_t sizes[] = {0, 1, 100, 5000, 100000, 3000000};
+    for (size_t i = 0; i < STORM_COUNT(aligns); i++)
+        for (size_t j = 0; j < STORM_COUNT(sizes); j++) {
+            unsigned char *block = emma_heap_aligned_alloc(heap, aligns[i], sizes[j]);
+            unsigned char *next = emma_heap_aligned_alloc(heap, aligns[i], sizes[j]);
+            EXPECT(block != NULL && (uintptr_t)block % aligns[i] == 0 && emma_heap_of(block) == heap);
+            heap_work_fill(next, sizes[j], heap);
+            heap_work_fill(block, sizes[j], heap);
+            EXPECT(heap_work_is_filled(next, sizes[j], heap));
+            emma_free_aligned_sized(block, aligns[i], sizes[j]);
+            emma_free_aligned_sized(next, aligns[i], sizes[j]);
+        }
+    EXPECT(emma_heap_aligned_alloc(heap, 0, 1) == NULL && emma_heap_aligned_alloc(heap, 3, SIZE_MAX - 1) == NULL);
+    EXPECT(heap_work_stats(heap).of.allocated_bytes == 0);
+    emma_heap_destroy(heap);
+}
+
+static void describes_every_address(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    emma_description found;
+    size_t sizes[] = {1, 16, 100, 3000, 32768, 40000, 3000000, (size_t)40 << 20};
+    for (size_t i = 0; i < STORM_COUNT(sizes); i++) {
+        char *block = emma_heap_malloc(heap, sizes[i]);
+        memset(block, 0, sizes[i]); /* as a free block might look */
+        size_t usable = emma_usable_size(block);
+        for (size_t at = 0; at < usable; at += 1 + usable / 7) {
+            EXPECT(emma_describe(block + at, &found) == 1 && found.heap == heap && found.start == block);
+            EXPECT(found.size == usable && found.state == EMMA_LIVE_BLOCK);
+        }
+        EXPECT(emma_describe(block + usable, &found) == 0 || found.start != block);
+        emma_heap_free(heap, block);
+        emma_describe(block, &found);
+        EXPECT(found.state != EMMA_LIVE_BLOCK);
+        emma_heap_collect(heap);
+        emma_describe(block, &found);
+        EXPECT(found.state != EMMA_LIVE_BLOCK);
+    }
+    EXPECT(emma_describe(&found, &found) == 0 && found.heap == NULL && found.state == EMMA_NO_BLOCK);
+    EXPECT(emma_describe(NULL, &found) == 0 && emma_describe((void *)UINTPTR_MAX, &found) == 0);
+    EXPECT(emma_describe(heap, &found) == 0 && found.heap == heap);
+    emma_heap_destroy(heap);
+    EXPECT(emma_describe(heap, &found) == 0 && found.heap == NULL);
+}
+
+typedef struct seen {
+    const heap_work *work;
+    size_t blocks;
+    size_t bytes;
+    size_t strange; /* not in the table, or another size */
+    size_t stop_at;
+} seen;
+
+static int see(const emma_description *block, void *context) {
+    seen *self = context;
+    self->blocks++;
+    self->bytes += block->size;
+    bool known = false;
+    for (size_t i = 0; i < HEAP_WORK_SLOTS; i++)
+        known |= self->work->slot[i].at == block->start;
+    self->strange += !known || block->size != emma_usable_size(block->start) || block->heap != self->work->heap ||
+                     block->state != EMMA_LIVE_BLOCK;
+    return self->blocks == self->stop_at ? 77 : 0;
+}
+
+static size_t live_in(const heap_work *work) {
+    size_t count = 0;
+    for (size_t i = 0; i < HEAP_WORK_SLOTS; i++)
+        count += work->slot[i].at != NULL;
+    return count;
+}
+
+static void walks_the_live_blocks(void) {
+    uint64_t random = storm_seed();
+    for (size_t round = 0; round < storm_amount(150, 5000); round++) {
+        emma_heap *heap = emma_heap_create(NULL);
+        heap_work work = heap_work_new(heap, storm_random(&random));
+        work.most_bytes = (size_t)64 << storm_below(&random, round % 20 == 0 ? 20 : 13);
+        heap_work_run(&work, storm_below(&random, 3000));
+        seen all = {.work = &work};
+        EXPECT(emma_heap_walk(heap, see, &all) == 0);
+        if (!EXPECT(all.blocks == live_in(&work) && all.bytes == work.live_bytes && all.strange == 0))
+            storm_note("%zu live, %zu seen, %zu strange", live_in(&work), all.blocks, all.strange);
+        if (all.blocks > 3) {
+            seen some = {.work = &work, .stop_at = 3};
+            EXPECT(emma_heap_walk(heap, see, &some) == 77 && some.blocks == 3);
+        }
+        heap_work_end(&work);
+        seen none = {.work = &work};
+        EXPECT(emma_heap_walk(heap, see, &none) == 0 && none.blocks == 0);
+        emma_heap_destroy(heap);
+    }
+}
+
+static int free_it(const emma_description *block, void *context) {
+    ++*(size_t *)context;
+    emma_heap_free(block->heap, block->start);
+    return 0;
+}
+
+static void a_walker_may_free(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    heap_work work = heap_work_new(heap, storm_seed());
+    heap_work_run(&work, 3000);
+    size_t freed = 0;
+    EXPECT(emma_heap_walk(heap, free_it, &freed) == 0 && freed == live_in(&work));
+    EXPECT(heap_work_stats(heap).of.allocated_bytes == 0);
+    emma_heap_destroy(heap);
+}
+
+/* All bytes of a block in pieces, in random order. Returns: whether the last, and only it, said that the block is gone. */
+static bool free_in_parts(unsigned char *block, size_t usable, uint64_t *random) {
+    size_t piece = 1 + storm_below(random, usable);
+    piece = usable / piece > 200 ? usable / 200 : piece;
+    size_t count = (usable + piece - 1) / piece;
+    size_t first = storm_below(random, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (first + i) % count * piece;
+        int result = emma_free_range(block + at, piece);
+        if (result != (i + 1 == count))
+            return false;
+    }
+    return true;
+}
+
+static void frees_by_parts(void) {
+    uint64_t random = storm_seed();
+    emma_heap *heap = emma_heap_create(NULL);
+    for (size_t round = 0; round < storm_amount(3000, 100000); round++) {
+        size_t size = 1 + storm_below(&random, (size_t)16 << storm_below(&random, round % 100 == 0 ? 20 : 14));
+        unsigned char *block = emma_heap_malloc(heap, size);
+        unsigned char *mate = emma_heap_malloc(heap, size);
+        heap_work_fill(mate, size, heap);
+        EXPECT(free_in_parts(block, emma_usable_size(block), &random));
+        EXPECT(heap_work_is_filled(mate, size, heap));
+        emma_heap_free(heap, mate);
+        if (!EXPECT(heap_work_stats(heap).of.allocated_bytes == 0))
+            break;
+    }
+    /* What is left of a block stays as it was; its other pages go back. */
+    unsigned char *block = emma_heap_malloc(heap, (size_t)8 << 20);
+    memset(block, 3, (size_t)8 << 20);
+    size_t resident = heap_work_resident(heap);
+    EXPECT(emma_free_range(block, (size_t)4 << 20) == 0);
+    EXPECT(block[(4 << 20)] == 3 && block[(8 << 20) - 1] == 3);
+    EXPECT(heap_work_resident(heap) <= resident - (4 << 20) + (600 << 10)); /* half of a record of bits is new */
+    /* A reset forgets what was freed in parts. */
+    void *small = emma_heap_malloc(heap, 100);
+    EXPECT(emma_free_range(small, 50) == 0);
+    emma_heap_reset(heap);
+    for (size_t i = 0; i < 1000; i++) {
+        small = emma_heap_malloc(heap, 100);
+        EXPECT(free_in_parts(small, emma_usable_size(small), &random));
+    }
+    EXPECT(heap_work_stats(heap).of.allocated_bytes == 0);
+    emma_heap_destroy(heap);
+}
+
+static emma_heap *parted;
+
+static void *free_parts_in_thread(void *argument) {
+    uint64_t random = (uintptr_t)argument;
+    for (size_t i = 0; i < storm_amount(3000, 100000); i++) {
+        unsigned char *block = emma_heap_malloc(parted, 1 + storm_below(&random, 20000));
+        size_t usable = emma_usable_size(block);
+        size_t gone = 0;
+        for (size_t at = 0; at < usable; at += 1000)
+            gone += emma_free_range(block + at, 1000) == 1;
+        EXPECT(gone <= 1);
+    }
+    return NULL;
+}
+
+static void threads_free_by_parts(void) {
+    parted = emma_heap_create(NULL);
+    pthread_t threads[4];
+    for (size_t i = 0; i < STORM_COUNT(threads); i++)
+        EXPECT(pthread_create(&threads[i], NULL, free_parts_in_thread, (void *)(i + 1)) == 0); // NOLINT
+    for (size_t i = 0; i < STORM_COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    EXPECT(heap_work_stats(parted).of.allocated_bytes == 0);
+    emma_heap_destroy(parted);
+}
+
+static void has_a_break(void) {
+    uint64_t before = heap_work_maps_hash();
+    emma_heap *heap = emma_heap_create(&(emma_heap_config){.limit_bytes = (size_t)16 << 20});
+    unsigned char *begin = emma_heap_sbrk(heap, 0);
+    size_t own = heap_work_stats(heap).committed_bytes;
+    EXPECT(begin != NULL && emma_owns(begin) == 1);
+    EXPECT(emma_heap_sbrk(heap, -1) == NULL);
+    EXPECT(emma_heap_sbrk(heap, 1000) == begin && heap_work_is_zero(begin, 1000));
+    EXPECT(emma_heap_sbrk(heap, 3 << 20) == begin + 1000 && heap_work_is_zero(begin + 1000, 3 << 20));
+    memset(begin, 5, 1000 + (3 << 20));
+    EXPECT(emma_heap_sbrk(heap, (size_t)16 << 20) == NULL && emma_heap_sbrk(heap, PTRDIFF_MAX) == NULL);
+    EXPECT(emma_heap_sbrk(heap, PTRDIFF_MIN) == NULL);
+    void *block = emma_heap_malloc(heap, 100000);
+    EXPECT(emma_heap_sbrk(heap, -(3 << 20)) == begin + 1000 + (3 << 20));
+    EXPECT(begin[999] == 5 && emma_heap_sbrk(heap, 0) == begin + 1000);
+    emma_heap_free(heap, block);
+    emma_heap_collect(heap);
+    EXPECT(heap_work_stats(heap).committed_bytes <= own + 4096);
+    emma_heap_reset(heap);
+    EXPECT(emma_heap_sbrk(heap, 0) == begin && emma_heap_sbrk(heap, 1 << 20) == begin);
+    EXPECT(heap_work_is_zero(begin, 1 << 20));
+    emma_heap_destroy(heap);
+    EXPECT(heap_work_maps_hash() == before);
+}
+
+/* However the range shrinks, what is resident stays charged. */
+static void a_shrunk_break_is_gone(void) {
+    size_t steps[] = {4096, 1000, 100, 65536, 5000};
+    for (size_t i = 0; i < STORM_COUNT(steps); i++)
+        for (size_t extra = 0; extra < 2; extra++) {
+            emma_heap *heap = emma_heap_create(NULL);
+            emma_heap_sbrk(heap, 0);
+            size_t own = heap_work_stats(heap).committed_bytes;
+            size_t resident = storm_resident_bytes();
+            size_t length = (4 << 20) + extra;
+            unsigned char *begin = emma_heap_sbrk(heap, (ptrdiff_t)length);
+            memset(begin, 1, length);
+            for (; length >= steps[i]; length -= steps[i])
+                EXPECT(emma_heap_sbrk(heap, -(ptrdiff_t)steps[i]) != NULL);
+            size_t committed = heap_work_stats(heap).committed_bytes - own;
+            size_t kept = storm_resident_bytes() - resident;
+            if (!EXPECT(committed <= steps[i] + 4096 && kept <= committed + (512 << 10)))
+                storm_note("shrunk by %zu from %zu: committed %zu KiB, resident %zu KiB", steps[i], (4 << 20) + extra,
+                           committed >> 10, kept >> 10);
+            emma_heap_destroy(heap);
+        }
+}
+
+int main(void) {
+    static const storm_case cases[] = {
+        {"alignments that are no powers of two", any_alignment, 30},
+        {"describe: every address", describes_every_address, 30},
+        {"walk: the live blocks, each once", walks_the_live_blocks, 60},
+        {"walk: the walker may free", a_walker_may_free, 10},
+        {"blocks are freed by parts", frees_by_parts, 60},
+        {"threads free by parts", threads_free_by_parts, 60},
+        {"a heap's break", has_a_break, 10},
+        {"a break that shrinks leaves nothing", a_shrunk_break_is_gone, 60},
+    };
+    return storm_main(cases, STORM_COUNT(cases));
+}

@@ -9,6 +9,15 @@ static void store(_Atomic(emma_chain) *word, emma_chain chain) {
     ATOMIC_STORE(word, chain, release); /* see the banner of magazines.h: fork */
 }
 
+/* The owner's counts, which others read for statistics. */
+static unsigned count_in(const _Atomic(uint8_t) *count) {
+    return ATOMIC_LOAD(count, relaxed);
+}
+
+static void set_count(_Atomic(uint8_t) *count, unsigned value) {
+    ATOMIC_STORE(count, (uint8_t)value, relaxed);
+}
+
 /* How many blocks of a class keep to a limit in bytes and one in blocks; the least magazine holds more than that. */
 static unsigned blocks_within(unsigned class, size_t bytes, size_t most) {
     size_t blocks = bytes / emma__class_size(class);
@@ -36,15 +45,15 @@ static void give_up(emma_magazines *magazines, emma_depot *depot, unsigned class
     emma_magazine_pair *pair = &magazines->of[class];
     emma_chain loaded = load(&pair->loaded);
     emma_chain spare = load(&pair->spare);
-    unsigned loaded_count = magazines->shape[class].loaded_capacity - emma__chain_room(loaded);
+    unsigned loaded_count = count_in(&magazines->shape[class].loaded_capacity) - emma__chain_room(loaded);
     store(&pair->loaded, 0);
     store(&pair->spare, 0);
-    magazines->shape[class].loaded_capacity = 0;
+    set_count(&magazines->shape[class].loaded_capacity, 0);
     if (!emma__chain_is_empty(loaded))
         send_away(depot, class, loaded, loaded_count, keep_depot);
     if (!emma__chain_is_empty(spare))
-        send_away(depot, class, spare, magazines->shape[class].spare_count, keep_depot);
-    magazines->shape[class].spare_count = 0;
+        send_away(depot, class, spare, count_in(&magazines->shape[class].spare_count), keep_depot);
+    set_count(&magazines->shape[class].spare_count, 0);
 }
 
 /* Empty the magazines of a class, and let it begin anew. */
@@ -120,12 +129,12 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
         return pop(pair);
     emma_chain spare = load(&pair->spare);
     if (!emma__chain_is_empty(spare)) {
-        unsigned spare_count = magazines->shape[class].spare_count;
+        unsigned spare_count = count_in(&magazines->shape[class].spare_count);
         store(&pair->spare, 0);
-        magazines->shape[class].loaded_capacity =
-            (uint8_t)(spare_count + emma__chain_room(spare)); /* before the chain */
+        set_count(&magazines->shape[class].loaded_capacity,
+                  spare_count + emma__chain_room(spare)); /* before the chain */
         store(&pair->loaded, spare);
-        magazines->shape[class].spare_count = 0;
+        set_count(&magazines->shape[class].spare_count, 0);
         return pop(pair);
     }
     grow(magazines, depot, class);
@@ -134,7 +143,7 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
     emma_chain chain = emma__depot_get(depot, class, capacity, capacity, &count);
     if (count == 0)
         return 0;
-    magazines->shape[class].loaded_capacity = (uint8_t)(count + emma__chain_room(chain));
+    set_count(&magazines->shape[class].loaded_capacity, count + emma__chain_room(chain));
     store(&pair->loaded, chain);
     if (count > capacity) /* another cache's magazine, from the depot */
         set_capacity(magazines, depot, class, count);
@@ -146,7 +155,7 @@ static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned cla
     emma_magazine_pair *pair = &magazines->of[class];
     emma_chain loaded = load(&pair->loaded);
     emma_chain spare = load(&pair->spare);
-    unsigned spare_count = magazines->shape[class].spare_count;
+    unsigned spare_count = count_in(&magazines->shape[class].spare_count);
     bool is_small = !emma__chain_is_empty(spare) && !emma__depot_is_closed(depot, class);
     if (is_small || magazines->shape[class].capacity == 0)
         grow(magazines, depot, class);
@@ -154,16 +163,16 @@ static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned cla
     store(&pair->spare, 0);
     store(&pair->loaded, emma__chain_empty(capacity));
     if (!emma__chain_is_empty(loaded)) {
-        magazines->shape[class].spare_count = magazines->shape[class].loaded_capacity;
+        set_count(&magazines->shape[class].spare_count, count_in(&magazines->shape[class].loaded_capacity));
         store(&pair->spare, loaded);
     }
-    magazines->shape[class].loaded_capacity = (uint8_t)capacity;
+    set_count(&magazines->shape[class].loaded_capacity, capacity);
     if (emma__chain_is_empty(spare) || !emma__depot_put(depot, class, spare, spare_count))
         return;
     forget(magazines, depot, class, false); /* the class shrinks: begin anew, small */
     grow(magazines, depot, class);
     store(&pair->loaded, emma__chain_empty(magazines->shape[class].capacity));
-    magazines->shape[class].loaded_capacity = magazines->shape[class].capacity;
+    set_count(&magazines->shape[class].loaded_capacity, magazines->shape[class].capacity);
 }
 
 void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block) {
@@ -189,8 +198,10 @@ size_t emma__magazines_count(const emma_magazines *magazines, unsigned class) {
     emma_chain loaded = load(&magazines->of[class].loaded);
     if (loaded == 0)
         return 0;
-    return (size_t)magazines->shape[class].loaded_capacity - emma__chain_room(loaded) +
-           magazines->shape[class].spare_count;
+    unsigned capacity = count_in(&magazines->shape[class].loaded_capacity);
+    unsigned room = emma__chain_room(loaded);
+    size_t spare = count_in(&magazines->shape[class].spare_count);
+    return spare + (capacity > room ? capacity - room : 0); /* both move while the owner works */
 }
 
 bool emma__magazines_contain(const emma_magazines *magazines, unsigned class, const void *block) {

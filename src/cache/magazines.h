@@ -43,9 +43,9 @@ typedef struct emma_magazines {
     emma_magazine_pair of[EMMA_CLASS_COUNT];
     /* Slow path only; all zero at first. */
     struct {
-        uint8_t capacity;        /* of the next magazine; 0: not used yet */
-        uint8_t loaded_capacity; /* blocks + room of the loaded one */
-        uint8_t spare_count;
+        uint8_t capacity;                 /* of the next magazine; 0: not used yet */
+        _Atomic(uint8_t) loaded_capacity; /* blocks + room of the loaded one */
+        _Atomic(uint8_t) spare_count;
         uint8_t unused;
     } shape[EMMA_CLASS_COUNT];
     uint32_t earned_bytes;  /* of budget */

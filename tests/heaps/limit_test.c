@@ -44,6 +44,8 @@ static size_t committed_by_all(const heap_work *works) {
 }
 
 static void thousand_heaps(void) {
+    if (STORM_SANITIZER)
+        storm_skip("sanitizers have memory of their own");
     heap_work *works = room(HEAPS * sizeof *works);
     uint64_t random = storm_seed();
     heap_work beside = heap_work_new(emma_heap_create(NULL), 1);

@@ -49,14 +49,23 @@ void *emma_calloc(size_t count, size_t size) {
     return emma__fast_zeroed(bytes, emma__malloc_slow);
 }
 
+/* Refused at first. */
+static EMMA_COLD void *aligned_after_all(size_t alignment, size_t size) {
+    void *block = 0;
+    for (unsigned round = 0; block == 0 && emma__exhausted(&emma__default_heap, size, &round);)
+        block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), take(), size, alignment);
+    emma__heap_tick(&emma__default_heap);
+    return block;
+}
+
 void *emma_aligned_alloc(size_t alignment, size_t size) {
     if (!emma__bits_is_pow2(alignment))
         return 0;
     if (alignment <= EMMA_BLOCK_ALIGN)
         return emma__fast_malloc(size, emma__malloc_slow);
     void *block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), take(), size, alignment);
-    for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(&emma__default_heap, size, &round);)
-        block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), take(), size, alignment);
+    if (EMMA_UNLIKELY(block == 0))
+        return aligned_after_all(alignment, size);
     emma__heap_tick(&emma__default_heap);
     return block;
 }

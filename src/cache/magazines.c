@@ -1,6 +1,8 @@
 /* magazines.c: see magazines.h. */
 #include "cache/magazines.h"
 
+#include "plat/plat.h"
+
 static emma_chain load(const _Atomic(emma_chain) *word) {
     return ATOMIC_LOAD(word, relaxed); /* the owner's own word */
 }
@@ -71,10 +73,23 @@ static uint32_t budget_of(const emma_magazines *magazines) {
 static void earn(emma_magazines *magazines, emma_depot *depot) {
     uint32_t more = budget_of(magazines);
     magazines->too_little = 0;
-    if (ATOMIC_ADD(&depot->earned_bytes, more, relaxed) + more <= EMMA_CACHE_EARNED_BYTES)
+    uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
+    while (before + more <= EMMA_CACHE_EARNED_BYTES) {
+        if (!ATOMIC_CAS(&depot->earned_bytes, &before, before + more, relaxed))
+            continue;
         magazines->earned_bytes += more;
-    else
-        ATOMIC_SUB(&depot->earned_bytes, more, relaxed);
+        return;
+    }
+    uint32_t now = emma__plat_seconds();
+    if (ATOMIC_EXCHANGE(&depot->earned_second, now, relaxed) != now)
+        ATOMIC_CAS(&depot->earned_bytes, &before, before / 2, relaxed); /* another may be faster: that is as good */
+}
+
+/* What was earned is for others again; it may have been forgotten meanwhile. */
+static void give_back(uint32_t bytes, emma_depot *depot) {
+    uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
+    while (!ATOMIC_CAS(&depot->earned_bytes, &before, before > bytes ? before - bytes : 0, relaxed))
+        ;
 }
 
 /* Let other classes give up what they have, going round, until the cache as a whole holds no more than it may. */
@@ -189,7 +204,7 @@ void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool ke
 
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
     emma__magazines_flush(magazines, depot, keep_depot);
-    ATOMIC_SUB(&depot->earned_bytes, magazines->earned_bytes, relaxed);
+    give_back(magazines->earned_bytes, depot);
     __builtin_memset(magazines->shape, 0, sizeof magazines->shape);
     magazines->earned_bytes = magazines->too_little = magazines->granted_bytes = magazines->hand = 0;
 }

@@ -14,7 +14,8 @@
  * 16 KiB, and up to 255 blocks where the depot is too small for it and no other class pays; not by frees while the class
  * shrinks. When the cache as a whole may hold more than its budget, another class gives up what it has. The budget is
  * earned: it doubles after it was too little for a while, out of what all caches of the heap may earn together, so a thread
- * that works much has a large cache, one that works a little and sleeps has not, and many do not keep much.
+ * that works much has a large cache, one that works a little and sleeps has not, and many do not keep much. What sleepers have
+ * earned does not keep others from it for ever: while somebody wants more, it counts for half as much each second.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
@@ -31,7 +32,7 @@ enum {
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
     EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what all caches of a heap may earn together beyond that */
-    EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
+    EMMA_CACHE_BUDGET_PATIENCE = 4096,   /* so often it must have been too little before it doubles */
 };
 
 typedef struct emma_magazine_pair {

@@ -33,6 +33,7 @@ enum {
 typedef struct emma_depot {
     emma_spans spans;
     _Atomic(uint32_t) earned_bytes;         /* what all caches have earned (cache/magazines.h) */
+    _Atomic(uint32_t) earned_second;        /* when it was last forgotten by half */
     _Atomic(uint32_t) shelves_earned_bytes; /* what all shelves have */
     struct {
         _Alignas(64) _Atomic(uint64_t) filled;

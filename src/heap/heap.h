@@ -23,6 +23,7 @@ typedef struct emma_purge_state {
     _Atomic(size_t) ticked_slices;    /* slices freed, ever, at the last tick */
     _Atomic(size_t) ticked_bytes;     /* bytes that came home, ever, then */
     _Atomic(size_t) crest_bytes;      /* most bytes out of spans since the last compaction */
+    _Atomic(size_t) crest_slices;     /* most slices used, lately */
     _Atomic(size_t) recarved_seen;    /* lines carved again, ever, at the last tick */
     _Atomic(size_t) clean_seen;       /* clean slices claimed, ever, at the last tick */
     _Atomic(size_t) purged_slices;    /* lately, and not claimed again */

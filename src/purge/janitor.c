@@ -3,7 +3,8 @@
  * Made on demand, with the cheapest kind of thread the system has: no libc, its own thread pointer and stack, all
  * signals blocked, no capabilities. It touches the heap only as any other thread may, without a cache of its own, and
  * nobody ever waits for it: if it is stopped, one chunk is out of use. It looks once a second, purges what has been dirty
- * for two seconds, compacts when nothing has happened meanwhile, and ends after four looks with nothing to do.
+ * for two seconds, compacts when nothing has happened meanwhile or much has come home for some seconds, and ends after four
+ * looks with nothing to do.
  *
  * Its word:    NONE --a start: CAS--> HERE --a start: CAS--> ASKED
  *                ^                     |  ^                    |
@@ -30,6 +31,7 @@ enum {
     LOOK_MILLISECONDS = 1000,
     OLD_SECONDS = 2,
     IDLE_LOOKS_MAX = 4,
+    FALLEN_LOOKS = 5,      /* for so long a busy process may use much less than before, until it is compacted */
     WORTH_BYTES = 4 << 20, /* so much must have been freed to make a thread for it */
 };
 
@@ -55,13 +57,16 @@ static void janitor(void *argument) {
     emma_wiped *wiped = ATOMIC_LOAD(&heap->registry.wiped, acquire); /* as its maker's: emma__janitor_start */
     size_t freed_before = ATOMIC_LOAD(&regions->freed_slices, relaxed);
     unsigned quiet = 0;
+    unsigned fallen = 0; /* looks in a row */
     for (unsigned idle = 0; idle < IDLE_LOOKS_MAX || !emma__janitor_leave(wiped);) {
         emma__plat_sleep(LOOK_MILLISECONDS);
         bool asked = was_asked(wiped);
         ATOMIC_STORE(&regions->now_seconds, emma__plat_seconds(), relaxed);
         size_t freed = ATOMIC_LOAD(&regions->freed_slices, relaxed);
         quiet = freed == freed_before ? quiet + 1 : 0;
-        bool compacts = quiet == OLD_SECONDS || (quiet > OLD_SECONDS && has_fallen(heap));
+        fallen = has_fallen(heap) ? fallen + 1 : 0;
+        bool compacts = quiet == OLD_SECONDS || (quiet > OLD_SECONDS && fallen != 0) || fallen == FALLEN_LOOKS;
+        fallen = compacts ? 0 : fallen;
         size_t purged = compacts ? emma__purge_compact(heap, 0) : 0;
         freed_before = ATOMIC_LOAD(&regions->freed_slices, relaxed);
         purged += emma__purge_dirty(heap, SIZE_MAX, OLD_SECONDS);
@@ -100,6 +105,11 @@ static bool may_start(emma_heap *heap) {
         return false;
     emma_regions *regions = emma__heap_regions(heap);
     return ATOMIC_LOAD(&regions->dirty_slices, relaxed) >= WORTH_BYTES / EMMA_SLICE_BYTES || has_fallen(heap);
+}
+
+bool emma__janitor_runs(const emma_heap *heap) {
+    const emma_wiped *wiped = ATOMIC_LOAD(&heap->registry.wiped, acquire);
+    return wiped != 0 && ATOMIC_LOAD(&wiped->janitor, relaxed) != EMMA_JANITOR_NONE;
 }
 
 void emma__janitor_start(emma_heap *heap) {

@@ -9,6 +9,9 @@
  *     all of these                        nothing happens for two seconds                          the janitor
  *     huge blocks                         at their free                                            who frees
  *
+ * While a janitor lives, dirty slices may stay up to what was used at the crest, and spans are left to it: that costs no more than
+ * was resident already.
+ *
  * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
  * it with page faults: as long as that happens, the share doubles, up to four times what is used, and spans are left
  * alone for longer; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest address, so
@@ -55,13 +58,16 @@ size_t emma__purge_compact(emma_heap *heap, emma_thread *thread);
 size_t emma__purge_all(emma_heap *heap, emma_thread *thread);
 
 /* The dirty bytes that the heap may keep at present (tick.c). */
-size_t emma__purge_bound(emma_heap *heap);
+size_t emma__purge_bound(emma_heap *heap, bool new_second);
 
 /* What the janitor's word says; janitor.c has the reasons. */
 typedef enum emma_janitor_state { EMMA_JANITOR_NONE, EMMA_JANITOR_HERE, EMMA_JANITOR_ASKED } emma_janitor_state;
 
 /* If there is something for the janitor to do: start it, or ask the one that is here to stay. */
 void emma__janitor_start(emma_heap *heap);
+
+/* Whether one runs in this process. */
+bool emma__janitor_runs(const emma_heap *heap);
 
 /* The janitor's: be gone, unless somebody asked since it last looked; then it is to look again. Returns: whether it may go. */
 bool emma__janitor_leave(emma_wiped *wiped);

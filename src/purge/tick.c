@@ -4,14 +4,25 @@
 
 enum { LINES_PER_SLICE = EMMA_SLICE_BYTES / EMMA_LINE_BYTES };
 
-size_t emma__purge_bound(emma_heap *heap) {
+/* How much memory the heap used at its crest beyond what it uses now. The crest is forgotten by an eighth each second. */
+static size_t below_crest_bytes(emma_heap *heap, size_t used, bool new_second) {
+    size_t crest = ATOMIC_LOAD(&heap->purge.crest_slices, relaxed);
+    size_t next = used > crest ? used : new_second ? crest - (crest - used) / 8 : crest;
+    if (next != crest)
+        ATOMIC_STORE(&heap->purge.crest_slices, next, relaxed); /* a race loses a little of the crest */
+    return (next - used) << EMMA_SLICE_LOG2;
+}
+
+size_t emma__purge_bound(emma_heap *heap, bool new_second) {
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t spans = ATOMIC_LOAD(&heap->depot.spans.slices, relaxed);
     size_t large_bytes = (used > spans ? used - spans : 0) << EMMA_SLICE_LOG2;
     size_t live_bytes = large_bytes + ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
     size_t share = live_bytes >> EMMA_DIRTY_SHARE_LOG2 << ATOMIC_LOAD(&heap->purge.patience, relaxed);
     size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
-    return floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
+    size_t bound = floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
+    size_t below_crest = below_crest_bytes(heap, used, new_second);
+    return below_crest > bound && emma__janitor_runs(heap) ? below_crest : bound;
 }
 
 /* Whether enough blocks have come home, since spans were compacted last, for them to be looked at again. */
@@ -64,11 +75,11 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     learn(heap, freed, new_second);
     if (new_second)
         emma__purge_dirty(heap, freed - ticked, (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed));
-    if (has_shrunk(heap))
+    if (has_shrunk(heap) && !emma__janitor_runs(heap))
         emma__purge_compact(heap, thread);
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
-    size_t bound = emma__purge_bound(heap);
+    emma__janitor_start(heap);
+    size_t bound = emma__purge_bound(heap, new_second);
     if (dirty > bound)
         emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0);
-    emma__janitor_start(heap);
 }

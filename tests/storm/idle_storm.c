@@ -1,5 +1,5 @@
 /* idle_storm.c: ten seconds after a burst, resident memory is at most what lives + 16 MiB + 10 %, without any further
- * call: by the janitor where there are threads, by the bound alone where there is one.
+ * call: by the janitor where there is one, by the bound alone, at once, where there is none.
  *
  * What lives is counted in whole pages: a block that stays keeps each page it lies in, and no allocator that does not
  * move blocks can give those back. Where few small blocks of a burst stay, one in a page, that is many times their bytes;
@@ -107,8 +107,24 @@ static void late_frees(void) {
     burst_in_threads(2, 2000, 100000, 2);
 }
 
+static void one_thread_with_janitor(void) {
+    resident_at_first = storm_resident_bytes();
+    burst_blocks = 400000;
+    burst_max_bytes = 500;
+    burst(storm_seed());
+    storm_note("after the burst: resident %zu KiB", storm_resident_bytes() >> 10);
+    sleep(IDLE_SECONDS);
+    expect_little(0);
+    EXPECT(storm_threads() == 1); /* the janitor has gone */
+}
+
 /* One thread, no janitor: the bound holds at once, but for the last MiB freed. */
+static void without_janitor(void) {
+    EXPECT(emma_configure("janitor=threads") == NULL);
+}
+
 static void one_thread(void) {
+    without_janitor();
     resident_at_first = storm_resident_bytes();
     burst_blocks = 400000;
     burst_max_bytes = 500;
@@ -121,6 +137,7 @@ static void one_thread(void) {
 }
 
 static void one_thread_keeps(void) {
+    without_janitor();
     resident_at_first = storm_resident_bytes();
     burst_blocks = 400000;
     burst_max_bytes = 500;
@@ -133,6 +150,7 @@ static void one_thread_keeps(void) {
 static void one_thread_shrinks(bool in_place) {
     enum { BLOCKS = 400, FROM_BYTES = 1 << 20, TO_BYTES = 40000 };
     static unsigned char *block[BLOCKS];
+    without_janitor();
     resident_at_first = storm_resident_bytes();
     for (size_t i = 0; i < BLOCKS; i++)
         memset(block[i] = storm_malloc(FROM_BYTES), 1, FROM_BYTES);
@@ -160,6 +178,7 @@ int main(void) {
         {"idle: large blocks of two threads", large_blocks, 60},
         {"idle: one block in 200 stays", some_blocks_stay, 60},
         {"idle: every second block stays", late_frees, 60},
+        {"idle: one thread, with a janitor", one_thread_with_janitor, 60},
         {"idle: one thread", one_thread, 60},
         {"idle: one thread, one block in 200 stays", one_thread_keeps, 60},
         {"idle: one thread shrinks its blocks by realloc", shrinks_by_realloc, 60},

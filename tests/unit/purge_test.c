@@ -58,11 +58,11 @@ static void dirty_memory_is_bounded(void) {
         held[i] = alloc_filled(size, i);
     for (unsigned i = 0; i < count && tap.failures == 0; i++) {
         free_and_tick(held[i]);
-        OK(dirty_bytes() <= emma__purge_bound(&heap) + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES + size);
+        OK(dirty_bytes() <= emma__purge_bound(&heap, false) + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES + size);
         OK(unit_heap_sound(&heap, 0));
     }
-    OK(emma__purge_bound(&heap) >= heap.purge.dirty_bytes);
-    OK(resident_bytes() <= emma__purge_bound(&heap) + (4 << 20));
+    OK(emma__purge_bound(&heap, false) >= heap.purge.dirty_bytes);
+    OK(resident_bytes() <= emma__purge_bound(&heap, false) + (4 << 20));
 }
 
 static void the_bound_is_an_option(void) {
@@ -72,7 +72,7 @@ static void the_bound_is_an_option(void) {
         held[i] = alloc_filled(4 * LUMP, i);
     for (unsigned i = 0; i < 40; i++)
         free_and_tick(held[i]);
-    OK(dirty_bytes() <= emma__purge_bound(&heap) + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES);
+    OK(dirty_bytes() <= emma__purge_bound(&heap, false) + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES);
     fresh();
     heap.purge.dirty_bytes = SIZE_MAX / 4;
     regions()->now_seconds = emma__plat_seconds(); /* or else all is old at the first tick */

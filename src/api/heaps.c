@@ -41,7 +41,7 @@ static bool can_be_lent(const void *memory) {
 
 static emma_heap *make(const emma_heap_config *config) {
     if (config->memory == 0)
-        return emma__heap_make(directory());
+        return emma__heap_make(directory(), config->limit_bytes, config->flags);
     return can_be_lent(config->memory) ? emma__lent_make(directory(), (uintptr_t)config->memory, config->memory_bytes)
                                        : 0;
 }
@@ -138,8 +138,11 @@ void emma__heap_put(emma_heap *heap, void *block) {
     emma__heap_tick(heap);
 }
 
+/* A small block from the processor's cache; the default heap has none, and goes its own way. */
 void *emma_heap_malloc(emma_heap *heap, size_t size) {
-    return emma__heap_get(heap, size, 1);
+    size_t class = (size + EMMA_BLOCK_ALIGN - 1) / EMMA_BLOCK_ALIGN; /* 0 where it overflows, and for size 0 */
+    void *block = EMMA_LIKELY(class <= EMMA_CLASS_FINE) ? emma__cpu_pop(&heap->cpu, class) : 0;
+    return EMMA_LIKELY(block != 0) ? block : emma__heap_get(heap, size, 1);
 }
 
 void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) {
@@ -169,11 +172,25 @@ static void check_own(const emma_heap *heap, const void *block) {
     CHECK(owner == heap, "free of a block of another heap", block);
 }
 
-void emma_heap_free(emma_heap *heap, void *block) {
+static void free_slow(emma_heap *heap, void *block) {
     if (block == 0)
         return;
     check_own(heap, block);
     emma__heap_put(heap, block);
+}
+
+/* A small block that is this heap's and does not look free goes to the processor's cache. */
+void emma_heap_free(emma_heap *heap, void *block) {
+    uintptr_t address = (uintptr_t)block;
+    const emma_regions *regions = &heap->depot.spans.regions;
+    if (EMMA_LIKELY(emma__cpu_is_on(&heap->cpu)) &&
+        EMMA_LIKELY(emma__directory_get(regions->directory, address) == EMMA_GRANULE_TRACT) &&
+        EMMA_LIKELY(emma__tract_of(address)->region->owner == regions) && heap->wishes.flags == 0) {
+        unsigned class = emma__span_class(emma__span_first(emma__span_at(address)));
+        if (class < EMMA_CLASS_COUNT && !emma__chain_looks_free(block) && emma__cpu_push(&heap->cpu, class, block))
+            return;
+    }
+    free_slow(heap, block);
 }
 
 void emma_heap_free_sized(emma_heap *heap, void *block, size_t size) {

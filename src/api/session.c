@@ -5,7 +5,7 @@
 
 void emma_session_begin(emma_heap *heap, emma_session *session) {
     session->heap = heap;
-    session->cache = emma__heap_is_lent(heap) ? 0 : emma__shared_claim(&heap->shared);
+    session->cache = emma__heap_is_lent(heap) ? 0 : emma__shared_claim(&heap->shared, &heap->depot);
 }
 
 /* Nobody else can send home what this session's cache holds: that is tried before the handlers are asked. */

@@ -15,10 +15,11 @@ size_t emma__cpu_bytes(void) {
     return emma__rseq_find(&rseq) ? (size_t)rseq.slots * EMMA_RSEQ_SLOT_BYTES : 0;
 }
 
-void emma__cpu_init(emma_cpu *cpu, uintptr_t memory) {
+void emma__cpu_init(emma_cpu *cpu, uintptr_t memory, size_t most_bytes) {
     if (!emma__rseq_find(&cpu->rseq))
         return;
-    size_t budget = EMMA_CPU_BUDGET_BYTES / (cpu->rseq.cpus != 0 ? cpu->rseq.cpus : cpu->rseq.slots);
+    most_bytes = most_bytes != 0 && most_bytes < EMMA_CPU_BUDGET_BYTES ? most_bytes : EMMA_CPU_BUDGET_BYTES;
+    size_t budget = most_bytes / (cpu->rseq.cpus != 0 ? cpu->rseq.cpus : cpu->rseq.slots);
     budget = budget < EMMA_CPU_SLOT_BUDGET_MAX ? budget : EMMA_CPU_SLOT_BUDGET_MAX;
     cpu->budget_bytes = budget > EMMA_CPU_SLOT_BUDGET_MIN ? (uint32_t)budget : EMMA_CPU_SLOT_BUDGET_MIN;
     /* Release: pairs with the acquire of those who use the slots. */
@@ -286,6 +287,29 @@ size_t emma__cpu_count(const emma_cpu *cpu, unsigned class) {
         count += count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].loaded, relaxed)) +
                  count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].spare, relaxed));
     return count;
+}
+
+/* A chain that may change meanwhile: each block must be one of this class in emma's memory before its link is followed. */
+static bool chain_peek(const emma_directory *directory, emma_chain chain, unsigned class, const void *block) {
+    for (unsigned i = 0; i <= EMMA_CPU_MAGAZINE_MAX_BLOCKS; i++) {
+        const void *here = emma__chain_first(chain);
+        if (here == block)
+            return true;
+        if (emma__directory_get(directory, (uintptr_t)here) != EMMA_GRANULE_TRACT ||
+            emma__span_class(emma__span_first(emma__span_at((uintptr_t)here))) != class)
+            return false;
+        chain = emma__chain_rest(chain);
+    }
+    return false;
+}
+
+bool emma__cpu_peek(const emma_cpu *cpu, const emma_directory *directory, unsigned class, const void *block) {
+    uint32_t i = 0;
+    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
+        if (chain_peek(directory, ATOMIC_LOAD(&slot->of[class].loaded, acquire), class, block) ||
+            chain_peek(directory, ATOMIC_LOAD(&slot->of[class].spare, acquire), class, block))
+            return true;
+    return false;
 }
 
 static bool chain_valid(const emma_cpu *cpu, unsigned class, emma_chain chain) {

@@ -57,8 +57,9 @@ typedef struct emma_cpu {
 size_t emma__cpu_bytes(void);
 
 /* Begin to use CPU caches. Requires: memory is emma__cpu_bytes() zeroed bytes, not 0, at a multiple of
- * EMMA_RSEQ_SLOT_BYTES, and stays as long as the heap; cpu is all zero; called once. Others may use cpu already. */
-void emma__cpu_init(emma_cpu *cpu, uintptr_t memory);
+ * EMMA_RSEQ_SLOT_BYTES, and stays as long as the heap; cpu is all zero; called once. Others may use cpu already.
+ * most_bytes: what all slots may hold together, if that is less than EMMA_CPU_BUDGET_BYTES; 0: that. */
+void emma__cpu_init(emma_cpu *cpu, uintptr_t memory, size_t most_bytes);
 
 /* Whether there are slots. That a thread can use them is told by the functions below. */
 static inline bool emma__cpu_is_on(const emma_cpu *cpu) {
@@ -110,6 +111,10 @@ bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const v
 
 /* How many blocks a magazine of this class has; 0: the class is not cached here. */
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class);
+
+/* Whether a block is in a chain of any slot. Exact when nobody else uses the heap; may be called while others do: what it
+ * walks is looked at twice. Cost: a step for each cached block of the class. */
+bool emma__cpu_peek(const emma_cpu *cpu, const emma_directory *directory, unsigned class, const void *block);
 
 /* Whether every chain has as many blocks as its word tells, and no slot holds more than it may. Requires: nobody else uses
  * the heap. Cost: walks all. */

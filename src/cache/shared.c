@@ -17,35 +17,42 @@ static emma_stripe *make_stripe(emma_shared *shared) {
     return (emma_stripe *)address; // NOLINT(performance-no-int-to-ptr)
 }
 
+static bool try_claim(emma_stripe *stripe) {
+    /* Acquire: the magazines as the last holder left them. Pairs with the release in unclaim. */
+    return ATOMIC_EXCHANGE(&stripe->claimed, 1, seq_cst) == 0;
+}
+
 /* Put a fresh stripe in the place of this one (0: of none). The loser of a race keeps nothing: its stripe is unmapped; one of the
  * stock is never used. */
-static void replace(emma_shared *shared, unsigned i, emma_stripe *old) {
+static void replace(emma_shared *shared, emma_depot *depot, unsigned i, emma_stripe *old) {
     emma_stripe *fresh = make_stripe(shared);
     if (fresh != 0)
         fresh->at = i;
-    if (fresh == 0 || ATOMIC_CAS(&shared->entry[i], &old, fresh, acq_rel) || shared->stock != 0) /* pairs with claim */
+    emma_stripe *present = old;
+    if (fresh != 0 && ATOMIC_CAS(&shared->entry[i], &present, fresh, seq_cst)) { /* pairs with emma__shared_claim */
+        /* Its holder may have given it back a moment ago, before it could see this: then it is emptied here. */
+        if (old != 0 && try_claim(old))
+            emma__magazines_end(&old->magazines, depot, false);
+        return;
+    }
+    if (fresh == 0 || shared->stock != 0)
         return;
     emma__plat_unmap((uintptr_t)fresh, emma__bits_align_up(sizeof *fresh, emma__plat_page_bytes()));
     ATOMIC_SUB(&shared->made, 1, relaxed);
 }
 
-static bool try_claim(emma_stripe *stripe) {
-    /* Acquire: the magazines as the last holder left them. Pairs with the release in unclaim. */
-    return ATOMIC_EXCHANGE(&stripe->claimed, 1, acquire) == 0;
-}
-
 /* Be done with a stripe. If it was replaced meanwhile, nobody comes to it any more: send home what it holds (law 4). */
 void emma__shared_unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe) {
-    ATOMIC_STORE(&stripe->claimed, 0, release);
-    if (EMMA_LIKELY(ATOMIC_LOAD(&shared->entry[stripe->at], relaxed) == stripe) || !try_claim(stripe))
+    /* Given back, then looked at; a replacer changes the entry, then tries the claim: one of the two sees the other. */
+    ATOMIC_STORE(&stripe->claimed, 0, seq_cst);
+    if (EMMA_LIKELY(ATOMIC_LOAD(&shared->entry[stripe->at], seq_cst) == stripe) || !try_claim(stripe))
         return;
-    emma__magazines_flush(&stripe->magazines, depot, false);
-    ATOMIC_STORE(&stripe->claimed, 0, release);
+    emma__magazines_end(&stripe->magazines, depot, false); /* nobody comes to it any more */
 }
 
 /* Claim one of the stripes, beginning with one that other threads probably do not; one more is made only when all that
    there are, are held. Returns: 0 iff all are held and there is no more to be had. */
-emma_stripe *emma__shared_claim(emma_shared *shared) {
+emma_stripe *emma__shared_claim(emma_shared *shared, emma_depot *depot) {
     unsigned here;
     unsigned start = (unsigned)((uintptr_t)&here >> 12); /* threads have different stacks */
     unsigned empty = EMMA_STRIPES;
@@ -61,11 +68,11 @@ emma_stripe *emma__shared_claim(emma_shared *shared) {
             return stripe;
         }
         if (ATOMIC_ADD(&stripe->misses, 1, relaxed) % EMMA_STRIPE_PATIENCE == EMMA_STRIPE_PATIENCE - 1)
-            replace(shared, at, stripe);
+            replace(shared, depot, at, stripe);
     }
     if (empty == EMMA_STRIPES)
         return 0;
-    replace(shared, empty, 0);
+    replace(shared, depot, empty, 0);
     emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[empty], acquire);
     return stripe != 0 && try_claim(stripe) ? stripe : 0;
 }
@@ -85,7 +92,7 @@ static void *alloc_past(emma_depot *depot, unsigned class) {
 }
 
 void *emma__shared_alloc(emma_shared *shared, emma_depot *depot, unsigned class) {
-    emma_stripe *stripe = emma__shared_claim(shared);
+    emma_stripe *stripe = emma__shared_claim(shared, depot);
     if (stripe == 0)
         return alloc_past(depot, class);
     void *block = emma__magazines_alloc(&stripe->magazines, depot, class);
@@ -94,7 +101,7 @@ void *emma__shared_alloc(emma_shared *shared, emma_depot *depot, unsigned class)
 }
 
 void emma__shared_free(emma_shared *shared, emma_depot *depot, unsigned class, void *block) {
-    emma_stripe *stripe = emma__shared_claim(shared);
+    emma_stripe *stripe = emma__shared_claim(shared, depot);
     if (stripe == 0) {
         emma__spans_take_home(&depot->spans, class, emma__chain_push(emma__chain_empty(1), block));
         return;

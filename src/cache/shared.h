@@ -15,7 +15,7 @@
 
 #include "cache/magazines.h"
 
-enum { EMMA_STRIPES = 4, EMMA_STRIPE_PATIENCE = 4096, EMMA_STRIPE_LIVES = 64 };
+enum { EMMA_STRIPES = 4, EMMA_STRIPE_PATIENCE = 1 << 18, EMMA_STRIPE_LIVES = 64 };
 
 typedef struct emma_stripe {
     _Atomic(uint32_t) claimed;
@@ -32,7 +32,7 @@ typedef struct emma_shared {
 
 /* Claim a stripe for as long as one likes. Returns: 0 iff all are held. Who keeps it long enough loses its place, not the
  * stripe. */
-emma_stripe *emma__shared_claim(emma_shared *shared);
+emma_stripe *emma__shared_claim(emma_shared *shared, emma_depot *depot);
 void emma__shared_unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe);
 
 void *emma__shared_alloc(emma_shared *shared, emma_depot *depot, unsigned class);

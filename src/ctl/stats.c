@@ -7,7 +7,7 @@ static size_t cached_bytes(const emma_heap *heap) {
     size_t bytes = 0;
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
         size_t count = emma__depot_count(&heap->depot, class) + emma__registry_count(&heap->registry, class) +
-                       emma__shared_count(&heap->shared, class);
+                       emma__shared_count(&heap->shared, class) + emma__cpu_count(&heap->cpu, class);
         bytes += count * emma__class_size(class);
     }
     return bytes;

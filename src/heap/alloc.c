@@ -6,6 +6,12 @@ enum { LARGE_MAX_BYTES = EMMA_RUN_MAX_SLICES * EMMA_SLICE_BYTES };
 
 static void *alloc_small_once(emma_heap *heap, emma_thread *thread, emma_magazine_pair **cache, unsigned class) {
     emma_magazines *magazines = thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, cache) : 0;
+    if (magazines == 0 && emma__cpu_is_on(&heap->cpu)) {
+        bool available;
+        void *block = emma__cpu_alloc(&heap->cpu, &heap->depot, class, &available);
+        if (EMMA_LIKELY(available))
+            return block;
+    }
     return magazines != 0 ? emma__magazines_alloc(magazines, &heap->depot, class)
                           : emma__shared_alloc(&heap->shared, &heap->depot, class);
 }
@@ -115,6 +121,8 @@ void emma__heap_collect(emma_heap *heap, emma_thread *thread) {
             emma__magazines_flush((emma_magazines *)(void *)cache, &heap->depot, false);
         emma__thread_give(thread, cache);
     }
+    if (emma__cpu_is_on(&heap->cpu))
+        emma__cpu_flush(&heap->cpu, &heap->depot);
     emma__shared_flush(&heap->shared, &heap->depot);
     emma__depot_empty(&heap->depot);
 }

@@ -7,10 +7,11 @@ static void clear(const emma_heap *heap, void *block, size_t size_bytes) {
         __builtin_memset(block, 0, size_bytes);
 }
 
-/* Without a cache of its own the caller's are the shared ones. */
+/* Without a cache of its own the caller's are those of the processor, and the shared ones. */
 static bool is_free_here(emma_heap *heap, const emma_magazines *magazines, unsigned class, void *block) {
     return emma__heap_is_free(heap, magazines, class, block) ||
-           (magazines == 0 && emma__shared_contain(&heap->shared, &heap->depot, class, block));
+           (magazines == 0 && (emma__cpu_contain(&heap->cpu, &heap->depot, class, block) ||
+                               emma__shared_contain(&heap->shared, &heap->depot, class, block)));
 }
 
 static void free_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, unsigned class) {
@@ -20,7 +21,7 @@ static void free_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair 
     clear(heap, block, emma__class_size(class));
     if (magazines != 0)
         emma__magazines_free(magazines, &heap->depot, class, block);
-    else
+    else if (!emma__cpu_is_on(&heap->cpu) || !emma__cpu_free(&heap->cpu, &heap->depot, class, block))
         emma__shared_free(&heap->shared, &heap->depot, class, block);
     if (thread != 0)
         emma__thread_give(thread, cache);

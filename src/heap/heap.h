@@ -11,6 +11,7 @@
 #ifndef EMMA_HEAP_HEAP_H
 #define EMMA_HEAP_HEAP_H
 
+#include "cache/cpu.h"
 #include "cache/thread.h"
 #include "emma_heap.h"
 #include "heap/break.h"
@@ -58,6 +59,7 @@ typedef struct emma_heap_wishes {
 typedef struct emma_heap {
     emma_registry registry; /* of thread caches; not used by made heaps */
     emma_shared shared;
+    emma_cpu cpu; /* of made heaps */
     emma_purge_state purge;
     emma_heap_wishes wishes;
     emma_parts parts;
@@ -139,8 +141,8 @@ bool emma__heap_resize(emma_heap *heap, void *block, size_t min_bytes, size_t wa
  * as it was. */
 void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes);
 
-/* Make a heap that lies in its own memory. Returns: 0 iff refused. Cost: one mapping. */
-emma_heap *emma__heap_make(emma_directory *directory);
+/* Make a heap that lies in its own memory. limit_bytes 0: none. Returns: 0 iff refused. Cost: one mapping. */
+emma_heap *emma__heap_make(emma_directory *directory, size_t limit_bytes, unsigned flags);
 
 /* Give all of it back. Requires: a made heap; nobody uses it any more. */
 void emma__heap_destroy(emma_heap *heap);

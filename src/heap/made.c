@@ -9,6 +9,7 @@
 enum {
     DIRTY_BYTES = EMMA_TORTURE ? 65536 : 256 * 1024, /* one of many keeps less dirty memory */
     DIRTY_SECONDS = 10,
+    LIMIT_SHARE = 16, /* all slots of CPU caches may hold this part of a limit */
 };
 
 typedef struct made {
@@ -17,12 +18,26 @@ typedef struct made {
     emma_fit fit; /* of lent memory: not touched before there is any */
 } made;
 
-static unsigned made_slices(void) {
-    return (unsigned)emma__bits_div_up(sizeof(made), EMMA_SLICE_BYTES);
+/* Behind it lie the slots of CPU caches. */
+static size_t slots_at(void) {
+    return emma__bits_align_up(sizeof(made), EMMA_RSEQ_SLOT_BYTES);
 }
 
-emma_heap *emma__heap_make(emma_directory *directory) {
-    uintptr_t founded = emma__regions_found(directory, made_slices());
+/* What the slots may touch is charged, beside what they cache; a heap of a low limit on a machine with many processors does
+ * without. */
+static void begin_cpu_caches(emma_heap *heap, size_t limit_bytes) {
+    emma__cpu_init(&heap->cpu, (uintptr_t)heap + slots_at(), limit_bytes / LIMIT_SHARE);
+    size_t touched = (size_t)heap->cpu.rseq.cpus * EMMA_RSEQ_SLOT_BYTES;
+    if (limit_bytes != 0 && touched > limit_bytes / LIMIT_SHARE)
+        ATOMIC_STORE(&heap->cpu.slots, 0, relaxed);
+    else
+        emma__regions_charge_founder(emma__heap_regions(heap), touched);
+}
+
+emma_heap *emma__heap_make(emma_directory *directory, size_t limit_bytes, unsigned flags) {
+    size_t cpu_bytes = (flags & EMMA_HEAP_NO_CPU_CACHES) == 0 ? emma__cpu_bytes() : 0;
+    unsigned slices = (unsigned)emma__bits_div_up(slots_at() + cpu_bytes, EMMA_SLICE_BYTES);
+    uintptr_t founded = emma__regions_found(directory, slices);
     if (founded == 0)
         return 0;
     made *self = (made *)founded; // NOLINT(performance-no-int-to-ptr)
@@ -31,7 +46,11 @@ emma_heap *emma__heap_make(emma_directory *directory) {
     heap->lent.fit = &self->fit;
     heap->purge.dirty_bytes = DIRTY_BYTES;
     heap->purge.dirty_seconds = DIRTY_SECONDS;
-    emma__regions_settle(emma__heap_regions(heap), directory, founded, made_slices());
+    heap->wishes.flags = flags;
+    emma__regions_settle(emma__heap_regions(heap), directory, founded, slices);
+    ATOMIC_STORE(&emma__heap_regions(heap)->commit.limit_bytes, limit_bytes, relaxed);
+    if (cpu_bytes != 0)
+        begin_cpu_caches(heap, limit_bytes);
     return heap;
 }
 
@@ -49,6 +68,7 @@ void emma__heap_reset(emma_heap *heap) {
     emma__lent_reset(heap);
     if (emma__heap_is_lent(heap))
         return;
+    emma__cpu_empty(&heap->cpu, &heap->depot);
     emma__shared_reset(&heap->shared);
     emma__depot_forget(&heap->depot);
     emma__spans_reset(&heap->depot.spans);

@@ -1,6 +1,12 @@
 /* walk.c: what lies at an address, and everything that lives in a heap. Interface in heap.h. */
 #include "heap/heap.h"
 
+static bool is_cached(emma_heap *heap, unsigned class, void *block) {
+    return emma__heap_is_free(heap, 0, class, block) ||
+           emma__cpu_peek(&heap->cpu, emma__heap_regions(heap)->directory, class, block) ||
+           emma__shared_contain(&heap->shared, &heap->depot, class, block);
+}
+
 /* Whether a small block is free, as far as can be seen without waiting. */
 static bool is_free(emma_heap *heap, unsigned class, uintptr_t start, uintptr_t block) {
     emma_free_map map;
@@ -8,8 +14,7 @@ static bool is_free(emma_heap *heap, unsigned class, uintptr_t start, uintptr_t 
     if (emma__free_map_has(&map, emma__class_index(class, (uint32_t)(block - start))))
         return true;
     void *pointer = (void *)block; // NOLINT(performance-no-int-to-ptr)
-    return emma__chain_looks_free(pointer) && (emma__heap_is_free(heap, 0, class, pointer) ||
-                                               emma__shared_contain(&heap->shared, &heap->depot, class, pointer));
+    return emma__chain_looks_free(pointer) && is_cached(heap, class, pointer);
 }
 
 static void describe_small(uintptr_t start, uintptr_t address, unsigned class, emma_description *description) {
@@ -76,9 +81,10 @@ static int visit_span(emma_heap *heap, uintptr_t start, emma_walker *walker, voi
         return visit_whole(heap, start, ATOMIC_LOAD(&emma__span_at(start)->large_bytes, relaxed), walker, context);
     size_t size = emma__class_size(class);
     for (unsigned i = 0; i < emma__class_table[class].blocks; i++) {
-        if (emma__free_map_has(&map, i))
+        void *block = (void *)(start + i * size); // NOLINT(performance-no-int-to-ptr)
+        if (emma__free_map_has(&map, i) || (emma__chain_looks_free(block) && is_cached(heap, class, block)))
             continue;
-        int end = visit_whole(heap, start + i * size, size, walker, context);
+        int end = visit_whole(heap, (uintptr_t)block, size, walker, context);
         if (end != 0)
             return end;
     }

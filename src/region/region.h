@@ -57,7 +57,8 @@ EMMA_STATIC_ASSERT(sizeof(emma_region) <= EMMA_REGION_OWN_BYTES, "the region's o
 typedef struct emma_regions {
     _Atomic(uintptr_t) base; /* of the first region, if it has class bytes: read by every free */
     emma_directory *directory;
-    size_t is_made; /* one of many: no class bytes, placed beside other made heaps */
+    size_t is_made;       /* one of many: no class bytes, placed beside other made heaps */
+    size_t founded_bytes; /* charged for the heap itself */
     _Atomic(emma_region *) first;
     _Atomic(emma_tract *) growing; /* hint: the tract whose rest is mapped next */
 
@@ -141,6 +142,9 @@ enum {
 }; /* what a founded heap is charged for itself: what its tables and caches may touch */
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices);
 void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices);
+
+/* More of the founder's slices may be touched than EMMA_FOUNDED_BYTES allow for. */
+void emma__regions_charge_founder(emma_regions *regions, size_t bytes);
 
 /* Give every mapping back. regions itself may lie in one of them. Requires: nobody uses them any more.
  * Cost: a system call for each tract and huge block. */

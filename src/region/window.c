@@ -145,10 +145,16 @@ static uintptr_t map_founded(emma_directory *directory, size_t bytes) {
     return 0;
 }
 
+void emma__regions_charge_founder(emma_regions *regions, size_t bytes) {
+    regions->founded_bytes += bytes;
+    ATOMIC_ADD(&regions->commit.bytes, bytes, relaxed);
+    ATOMIC_ADD(&regions->commit.peak_bytes, bytes, relaxed);
+}
+
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices) {
     bool is_packed = ATOMIC_ADD(&directory->made, 1, relaxed) >= PACK_FROM;
     unsigned least = FIRST_SLICES + slices;
-    unsigned mapped = is_packed ? EMMA_TRACT_SLICES : least < FOUND_STEP_SLICES ? FOUND_STEP_SLICES : least;
+    unsigned mapped = is_packed ? EMMA_TRACT_SLICES : least + FOUND_STEP_SLICES / 2;
     uintptr_t address = map_founded(directory, (size_t)mapped << EMMA_SLICE_LOG2);
     if (address == 0) {
         ATOMIC_SUB(&directory->made, 1, relaxed);
@@ -175,8 +181,7 @@ void emma__regions_settle(emma_regions *regions, emma_directory *directory, uint
     regions->mapped_slices = mapped;
     regions->used_slices = used;
     regions->growing = tract;
-    ATOMIC_ADD(&regions->commit.bytes, EMMA_FOUNDED_BYTES, relaxed);
-    ATOMIC_ADD(&regions->commit.peak_bytes, EMMA_FOUNDED_BYTES, relaxed);
+    emma__regions_charge_founder(regions, EMMA_FOUNDED_BYTES);
     region->owner = regions;
     ATOMIC_STORE(&regions->first, region, release);
     emma__window_add_tract(region, tract, mapped);

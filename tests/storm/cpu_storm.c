@@ -160,7 +160,7 @@ static void begin(void) {
     size_t bytes = emma__cpu_bytes();
     uintptr_t memory = bytes != 0 ? emma__plat_map(bytes) : 0;
     if (memory != 0)
-        emma__cpu_init(&cpu, memory);
+        emma__cpu_init(&cpu, memory, 0);
 }
 
 static void storm_of(bool with_forks) {

@@ -85,7 +85,7 @@ static bool span_sound(const emma_tract *tract, unsigned slice, unit_census *cen
 
 /* What all of it is charged, as region/commit.h says. */
 static size_t charge_of(emma_regions *regions) {
-    size_t bytes = regions->is_made ? EMMA_FOUNDED_BYTES : 0;
+    size_t bytes = regions->founded_bytes;
     for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0;
          tract = emma__regions_next_tract(regions, tract)) {
         bool is_founded = regions->is_made && tract->region->header_bytes == 0 && tract->slot == 0;
@@ -136,7 +136,7 @@ size_t unit_cached_blocks(const emma_heap *heap) {
     size_t count = 0;
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
         count += emma__depot_count(&heap->depot, class) + emma__registry_count(&heap->registry, class) +
-                 emma__shared_count(&heap->shared, class);
+                 emma__shared_count(&heap->shared, class) + emma__cpu_count(&heap->cpu, class);
     return count;
 }
 

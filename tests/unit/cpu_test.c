@@ -310,7 +310,7 @@ static void registered(void) {
     IS(bytes % (64 * EMMA_RSEQ_SLOT_BYTES), 0);
     uintptr_t memory = emma__plat_map(bytes + EMMA_RSEQ_SLOT_BYTES);
     cpu = (emma_cpu){.budget_bytes = 0};
-    emma__cpu_init(&cpu, memory);
+    emma__cpu_init(&cpu, memory, 0);
     OK(emma__cpu_is_on(&cpu));
     OK(cpu.budget_bytes >= EMMA_CPU_SLOT_BUDGET_MIN && cpu.budget_bytes <= EMMA_CPU_SLOT_BUDGET_MAX);
     OK(emma__rseq_hint(&cpu.rseq) < cpu.rseq.slots);

@@ -6,7 +6,9 @@ static emma_directory directory;
 
 static emma_fit fit; /* of what is lent to the default heap */
 
-emma_heap emma__default_heap = EMMA_HEAP_INITIAL_LENT(&directory, &fit);
+static emma_shelf shelves[EMMA_CLASS_COUNT];
+
+emma_heap emma__default_heap = EMMA_HEAP_INITIAL(&directory, shelves, &fit);
 
 EMMA_THREAD_LOCAL emma_thread emma__this_thread = EMMA_THREAD_INITIAL;
 

@@ -186,8 +186,10 @@ void emma_heap_free(emma_heap *heap, void *block) {
     if (EMMA_LIKELY(emma__cpu_is_on(&heap->cpu)) &&
         EMMA_LIKELY(emma__directory_get(regions->directory, address) == EMMA_GRANULE_TRACT) &&
         EMMA_LIKELY(emma__tract_of(address)->region->owner == regions) && heap->wishes.flags == 0) {
-        unsigned class = emma__span_class(emma__span_first(emma__span_at(address)));
-        if (class < EMMA_CLASS_COUNT && !emma__chain_looks_free(block) && emma__cpu_push(&heap->cpu, class, block))
+        emma_span *record = emma__span_at(address);
+        unsigned class = emma__span_class(emma__span_first(record));
+        if (class < EMMA_CLASS_COUNT && emma__class_is_start(class, address - emma__span_start(record, address)) &&
+            !emma__chain_looks_free(block) && emma__cpu_push(&heap->cpu, class, block))
             return;
     }
     free_slow(heap, block);

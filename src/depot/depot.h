@@ -14,7 +14,7 @@
  * is, its limit made small; so it is when memory is wanted back. So a program that makes and frees batches finds them in
  * the depot, and one that shrinks does not leave its memory there.
  *
- * The depot contains the layers below it, as each layer does: a heap is one object without pointers to set up.
+ * The depot contains the layers below it, as each layer does.
  * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class, and EMMA_DEPOT_EARNED_BYTES for all. Threads,
  * signals, fork: any, lock-free; each word is consistent at every instant. */
 #ifndef EMMA_DEPOT_DEPOT_H
@@ -30,17 +30,19 @@ enum {
     EMMA_DEPOT_EARNED_BYTES = 4 << 20, /* what the limits of all shelves may be above EMMA_DEPOT_BYTES, together */
 };
 
+typedef struct emma_shelf {
+    _Alignas(64) _Atomic(uint64_t) filled;
+    _Atomic(int32_t) doublings;                 /* of its limit; negative: halvings */
+    _Atomic(uint32_t) overflows;                /* 0: none since it ran dry; else 1 + those in a row to sparse spans */
+    _Atomic(emma_chain) slot[EMMA_DEPOT_SLOTS]; /* packed with their counts; 0: empty */
+} emma_shelf;
+
 typedef struct emma_depot {
     emma_spans spans;
     _Atomic(uint32_t) earned_bytes;         /* what all caches have earned (cache/magazines.h) */
     _Atomic(uint32_t) earned_second;        /* when it was last forgotten by half */
     _Atomic(uint32_t) shelves_earned_bytes; /* what all shelves have */
-    struct {
-        _Alignas(64) _Atomic(uint64_t) filled;
-        _Atomic(int32_t) doublings;  /* of its limit; negative: halvings */
-        _Atomic(uint32_t) overflows; /* 0: none since it ran dry; else 1 + those in a row to sparse spans */
-        _Atomic(emma_chain) slot[EMMA_DEPOT_SLOTS]; /* packed with their counts; 0: empty */
-    } shelf[EMMA_CLASS_COUNT];
+    emma_shelf *shelf; /* EMMA_CLASS_COUNT of them, zero at first: apart, as most are never touched */
 } emma_depot;
 
 /* A chain of free blocks of a class: a magazine from the depot as it was put, or else up to want blocks from the spans,

@@ -42,9 +42,12 @@ typedef struct emma_purge_state {
 #define EMMA_PURGE_INITIAL                                                                                             \
     { .dirty_bytes = EMMA_TORTURE ? 65536 : 4 << 20, .dirty_seconds = 10 }
 
-#define EMMA_HEAP_INITIAL(directory) EMMA_HEAP_INITIAL_LENT(directory, 0)
-#define EMMA_HEAP_INITIAL_LENT(directory, fit_of)                                                                      \
-    { .depot.spans.regions = EMMA_REGIONS_INITIAL(directory), .purge = EMMA_PURGE_INITIAL, .lent.fit = (fit_of) }
+/* fit_of: for memory that will be lent; 0: none may be. */
+#define EMMA_HEAP_INITIAL(directory, shelves, fit_of)                                                                  \
+    {                                                                                                                  \
+        .depot.spans.regions = EMMA_REGIONS_INITIAL(directory), .depot.shelf = (shelves), .purge = EMMA_PURGE_INITIAL, \
+        .lent.fit = (fit_of)                                                                                           \
+    }
 
 /* What the maker of a heap asked for; all zero in the default heap. */
 typedef struct emma_heap_wishes {
@@ -65,8 +68,7 @@ typedef struct emma_heap {
     emma_parts parts;
     emma_break brk;
     emma_lent lent;
-    emma_depot depot; /* last: most of it is shelves that are not touched before they are used. A heap over lent memory
-                         only ends before it */
+    emma_depot depot; /* last: a heap over lent memory only ends before it */
 } emma_heap;
 
 /* The heap that these regions are of. */

@@ -15,6 +15,7 @@ enum {
 typedef struct made {
     emma_heap heap;
     emma_stripe stripes[EMMA_STRIPES];
+    emma_shelf shelves[EMMA_CLASS_COUNT];
     emma_fit fit; /* of lent memory: not touched before there is any */
 } made;
 
@@ -43,6 +44,7 @@ emma_heap *emma__heap_make(emma_directory *directory, size_t limit_bytes, unsign
     made *self = (made *)founded; // NOLINT(performance-no-int-to-ptr)
     emma_heap *heap = &self->heap;
     heap->shared.stock = self->stripes;
+    heap->depot.shelf = self->shelves;
     heap->lent.fit = &self->fit;
     heap->purge.dirty_bytes = DIRTY_BYTES;
     heap->purge.dirty_seconds = DIRTY_SECONDS;

@@ -99,11 +99,7 @@ void emma__regions_release_purged(emma_regions *regions, uintptr_t address, unsi
 }
 
 unsigned emma__regions_count_clean(uintptr_t address, unsigned n) {
-    const emma_tract *tract = emma__tract_of(address);
-    unsigned clean = 0;
-    for (unsigned i = 0; i < n; i++)
-        clean += !emma__tract_is_dirty(tract, emma__tract_slice_of(address) + i);
-    return clean;
+    return n - emma__tract_count_dirty(emma__tract_of(address), emma__tract_slice_of(address), n);
 }
 
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk) {

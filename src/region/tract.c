@@ -148,6 +148,14 @@ void emma__tract_release_purged(emma_tract *tract, unsigned slice, unsigned n) {
     }
 }
 
+unsigned emma__tract_count_dirty(const emma_tract *tract, unsigned slice, unsigned n) {
+    unsigned count = 0;
+    for (unsigned chunk = slice / EMMA_CHUNK_SLICES; chunk <= (slice + n - 1) / EMMA_CHUNK_SLICES; chunk++)
+        count +=
+            emma__bits_count((uint32_t)ATOMIC_LOAD(&tract->chunk[chunk], relaxed) & bits_in_chunk(chunk, slice, n));
+    return count;
+}
+
 uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk) {
     uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
     uint32_t bits;

@@ -85,6 +85,9 @@ static inline bool emma__tract_is_dirty(const emma_tract *tract, unsigned slice)
     return ATOMIC_LOAD(&tract->chunk[slice / EMMA_CHUNK_SLICES], relaxed) >> (slice % EMMA_CHUNK_SLICES) & 1;
 }
 
+/* How many of the n slices from slice on, which the caller holds, are dirty. */
+unsigned emma__tract_count_dirty(const emma_tract *tract, unsigned slice, unsigned n);
+
 /* Claim all free dirty slices of a chunk. Returns: their bits. Who claims, purges, and releases them as clean. */
 uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk);
 

@@ -17,7 +17,7 @@
 
 enum { THREADS = 6, BLOCKS = 200, CLASSES = 24, CHILD_OPERATIONS = 3000, MOVE_NANOSECONDS = 10000 };
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 static emma_cpu cpu;
 static _Atomic(bool) is_over;
 static _Atomic(size_t) from_cpu;

@@ -10,7 +10,7 @@
 
 enum { SLOTS = 128, SYS_arch_prctl = 158, GET_FS = 0x1003, HELD = 3000 };
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 static emma_cpu cpu;
 static _Alignas(EMMA_RSEQ_SLOT_BYTES) emma_cpu_slot slots[SLOTS];
 static _Alignas(32) uint32_t area[8];

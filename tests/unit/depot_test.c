@@ -4,13 +4,13 @@
 #include "../tap.h"
 #include "unit.h"
 
-static emma_depot depot = {.spans.regions = EMMA_REGIONS_INITIAL(&unit_directory)};
+static emma_depot depot = {.spans.regions = EMMA_REGIONS_INITIAL(&unit_directory), .shelf = unit_shelves};
 static unit_census census;
 
 static void fresh(void) {
     emma__depot_empty(&depot);
     unit_regions_reset(&depot.spans.regions);
-    __builtin_memset((void *)depot.shelf, 0, sizeof depot.shelf);
+    __builtin_memset((void *)unit_shelves, 0, sizeof unit_shelves);
 }
 
 static bool sound(unsigned class, size_t in_hand) {

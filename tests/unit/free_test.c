@@ -5,7 +5,7 @@
 
 #define LUMP ((size_t)65536) /* whole slices, and too large for a class */
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 static emma_thread thread = EMMA_THREAD_INITIAL;
 static const emma_thread initial = EMMA_THREAD_INITIAL;
 
@@ -66,7 +66,8 @@ static void blocks_are_known_by_their_start(void) {
 
 /* A second heap beside: each knows where blocks lie, also the other's. */
 static void blocks_of_another_heap_are_found(void) {
-    static emma_heap other = EMMA_HEAP_INITIAL(&unit_directory);
+    static emma_shelf shelves[EMMA_CLASS_COUNT];
+    static emma_heap other = EMMA_HEAP_INITIAL(&unit_directory, shelves, 0);
     fresh();
     void *block = unit_alloc(&other, 0, 500);
     IS(kind_of(block), EMMA_BLOCK_SMALL);

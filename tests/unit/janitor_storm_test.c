@@ -7,7 +7,7 @@
 
 enum { LUMP = 65536, BLOCKS = 128, PATIENCE_MS = 12000, LOOK_MS = 50 };
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 static void *held[BLOCKS];
 
 static uint32_t janitor_word(void) {

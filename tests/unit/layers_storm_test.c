@@ -8,7 +8,7 @@
 
 enum { THREADS = 4, HELD = 200 };
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 static _Atomic(unsigned) wrong;
 static _Atomic(uint64_t) seeds = 1;
 

@@ -6,7 +6,7 @@
 
 enum { HELD_MAX = 4000 };
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 static emma_magazines cache;
 static void *held[HELD_MAX];
 static unsigned held_count;
@@ -174,7 +174,7 @@ static size_t budget_bytes(void) {
 /* All classes in turn: the cache never grants more than its budget, which grows to an end. */
 static void budget_is_kept(void) {
     fresh();
-    for (unsigned round = 0; round < 40 && tap.failures == 0; round++) {
+    for (unsigned round = 0; round < 120 && tap.failures == 0; round++) {
         for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
             alloc_to_hand(class, 150);
             free_from_hand(class, 150);

@@ -10,7 +10,7 @@
 
 enum { HELD_MAX = 30000 };
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 static emma_thread thread = EMMA_THREAD_INITIAL;
 static const emma_thread initial = EMMA_THREAD_INITIAL;
 static void *held[HELD_MAX];

@@ -7,7 +7,7 @@
 
 enum { DEAD = 0x3FFFF0, TAKES = 1 << (32 - EMMA_OWNER_ID_BITS) }; /* ids that no thread of this process has */
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 
 #define REGISTRY (&heap.registry)
 

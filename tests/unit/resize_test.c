@@ -8,7 +8,7 @@
 #define TRACT     ((size_t)EMMA_TRACT_BYTES)
 #define LARGE_MAX ((size_t)EMMA_RUN_MAX_SLICES * EMMA_SLICE_BYTES)
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 
 static void *alloc(size_t size) {
     void *block = unit_alloc(&heap, 0, size);

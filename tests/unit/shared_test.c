@@ -5,7 +5,7 @@
 #include "plat/plat.h"
 #include "unit.h"
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 
 static void *alloc(unsigned class) {
     void *block = emma__shared_alloc(&heap.shared, &heap.depot, class);

@@ -7,7 +7,7 @@
 
 #define LUMP ((size_t)65536) /* whole slices, and too large for a class */
 
-static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory);
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
 static emma_thread thread = EMMA_THREAD_INITIAL;
 static const emma_thread initial = EMMA_THREAD_INITIAL;
 

@@ -32,6 +32,7 @@ enum {
 };
 
 emma_directory unit_directory;
+emma_shelf unit_shelves[EMMA_CLASS_COUNT];
 
 static long call(long number, long a, long b, long c, long d) {
     return emma__syscall_raw(number, a, b, c, d, 0, 0);
@@ -58,8 +59,9 @@ void unit_heap_reset(emma_heap *heap) {
     for (unsigned i = 0; i < EMMA_STRIPES; i++)
         if (heap->shared.entry[i] != 0)
             emma__plat_unmap((uintptr_t)heap->shared.entry[i], pages(sizeof(emma_stripe)));
-    static const emma_heap initial = EMMA_HEAP_INITIAL(&unit_directory);
-    __builtin_memcpy(heap, &initial, sizeof *heap);
+    emma_shelf *shelves = heap->depot.shelf;
+    *heap = (emma_heap)EMMA_HEAP_INITIAL(&unit_directory, shelves, 0);
+    __builtin_memset((void *)shelves, 0, EMMA_CLASS_COUNT * sizeof *shelves);
 }
 
 void *unit_alloc(emma_heap *heap, emma_thread *thread, size_t size_bytes) {

@@ -7,6 +7,7 @@
 
 /* The directory of all heaps of a test program. */
 extern emma_directory unit_directory;
+extern emma_shelf unit_shelves[EMMA_CLASS_COUNT]; /* of the one heap that most tests have */
 
 /* No memory yet, and what it had given back to the system. Huge blocks must have been released before. */
 void unit_regions_reset(emma_regions *regions);

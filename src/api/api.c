@@ -63,7 +63,13 @@ void *emma_aligned_alloc(size_t alignment, size_t size) {
         return 0;
     if (alignment <= EMMA_BLOCK_ALIGN)
         return emma__fast_malloc(size, emma__malloc_slow);
-    void *block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), take(), size, alignment);
+    emma_magazine_pair *cache = take();
+    void *block = EMMA_HAS_TLS && size <= EMMA_SMALL_MAX_BYTES
+                      ? emma__pop(cache, emma__class_of_aligned(size, alignment)) /* EMMA_CLASS_NONE has nothing */
+                      : 0;
+    if (EMMA_LIKELY(block != 0))
+        return block;
+    block = emma__heap_alloc_aligned(&emma__default_heap, emma__thread_here(), cache, size, alignment);
     if (EMMA_UNLIKELY(block == 0))
         return aligned_after_all(alignment, size);
     emma__heap_tick(&emma__default_heap);

@@ -22,21 +22,26 @@ void emma__tick(void) {
         emma__purge_tick(&emma__default_heap, thread);
 }
 
-void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
+/* The cache has nothing, or is not asked. Apart, so that a hit above the fine classes needs no stack frame. */
+static __attribute__((noinline)) void *malloc_past_cache(size_t size, emma_magazine_pair *cache) {
     emma_thread *thread = emma__thread_here();
+    void *block = emma__heap_alloc(&emma__default_heap, thread, cache, size);
+    for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(&emma__default_heap, size, &round);)
+        block = emma__heap_alloc(&emma__default_heap, thread, thread != 0 ? emma__thread_take(thread) : 0, size);
+    emma__heap_tick(&emma__default_heap);
+    return block;
+}
+
+void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
     if (EMMA_HAS_TLS && cache == 0) {
-        cache = emma__thread_take(thread);
+        cache = emma__thread_take(&emma__this_thread);
         if (EMMA_LIKELY(size - 1 < EMMA_SMALL_MAX_BYTES)) {
             void *block = emma__pop(cache, emma__class_of(size));
             if (EMMA_LIKELY(block != 0))
                 return block;
         }
     }
-    void *block = emma__heap_alloc(&emma__default_heap, thread, cache, size);
-    for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(&emma__default_heap, size, &round);)
-        block = emma__heap_alloc(&emma__default_heap, thread, thread != 0 ? emma__thread_take(thread) : 0, size);
-    emma__heap_tick(&emma__default_heap);
-    return block;
+    return malloc_past_cache(size, cache);
 }
 
 void emma__free_slow(void *block, emma_magazine_pair *cache) {

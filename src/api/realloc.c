@@ -11,11 +11,15 @@ static bool suits(size_t usable_bytes, size_t size) {
 }
 
 static void *copy_to_new(emma_heap *heap, void *block, size_t usable_bytes, size_t size) {
-    void *to = emma__heap_get(heap, size, 1);
+    bool is_default = heap == &emma__default_heap;
+    void *to = is_default ? emma__fast_malloc(size, emma__malloc_slow) : emma__heap_get(heap, size, 1);
     if (to == 0)
         return size <= usable_bytes ? block : 0; /* a block that should shrink is good enough as it is */
     __builtin_memcpy(to, block, size < usable_bytes ? size : usable_bytes);
-    emma__heap_put(heap, block);
+    if (is_default)
+        emma__fast_free(block, emma__free_slow);
+    else
+        emma__heap_put(heap, block);
     return to;
 }
 

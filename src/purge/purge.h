@@ -2,8 +2,8 @@
  *
  *     what                                when                                                     by whom
  *     -----------------------------------+--------------------------------------------------------+---------------
- *     free dirty slices above a bound     at a tick: 1 MiB was given back to the heap since the     who freed it
- *                                         last one, or to spans      
+ *     free dirty slices above a bound     at a tick: 1 MiB is dirty, and as much was given back     who freed it
+ *                                         since the last one; or 1 MiB came home to spans      
  *     free dirty slices of some seconds   at a tick, once a second                                 who freed it
  *     free pages of spans, the depot      at a tick, if half of what was out of spans then came home  who freed it
  *     all of these                        nothing happens for two seconds                          the janitor
@@ -41,7 +41,9 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);
 static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
     size_t freed = ATOMIC_LOAD(&heap->depot.spans.regions.freed_slices, relaxed);
     size_t home = ATOMIC_LOAD(&heap->depot.spans.home_bytes, relaxed);
-    if (EMMA_UNLIKELY(freed - ATOMIC_LOAD(&heap->purge.ticked_slices, relaxed) >= EMMA_TICK_SLICES ||
+    size_t dirty = ATOMIC_LOAD(&heap->depot.spans.regions.dirty_slices, relaxed);
+    if (EMMA_UNLIKELY((dirty > EMMA_TICK_SLICES &&
+                       freed - ATOMIC_LOAD(&heap->purge.ticked_slices, relaxed) >= EMMA_TICK_SLICES) ||
                       home - ATOMIC_LOAD(&heap->purge.ticked_bytes, relaxed) >= EMMA_TICK_BYTES))
         emma__purge_tick_due(heap, thread);
 }

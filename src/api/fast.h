@@ -35,6 +35,21 @@ void emma__heap_put(emma_heap *heap, void *block);
 void *emma__malloc_slow(size_t size, emma_magazine_pair *cache);
 void emma__free_slow(void *block, emma_magazine_pair *cache);
 
+/* The class of a small block that is this heap's, does not look free and may be cached as it is.
+ * Returns: EMMA_CLASS_NONE for any other. Requires: the heap has memory of its own. */
+static EMMA_ALWAYS_INLINE unsigned emma__plain_class(const emma_heap *heap, const void *block) {
+    uintptr_t address = (uintptr_t)block;
+    const emma_regions *regions = &heap->depot.spans.regions;
+    if (EMMA_UNLIKELY(emma__directory_get(regions->directory, address) != EMMA_GRANULE_TRACT) ||
+        EMMA_UNLIKELY(emma__tract_of(address)->owner != regions) || EMMA_UNLIKELY(heap->wishes.flags != 0))
+        return EMMA_CLASS_NONE;
+    const emma_span *record = emma__span_at(address);
+    unsigned class = ATOMIC_LOAD(&record->class, relaxed);
+    bool is_plain =
+        emma__class_is_start(class, address - emma__span_start(record, address)) && !emma__chain_looks_free(block);
+    return EMMA_LIKELY(is_plain) ? class : (unsigned)EMMA_CLASS_NONE;
+}
+
 typedef void *emma_malloc_slow(size_t size, emma_magazine_pair *cache);
 typedef void emma_free_slow(void *block, emma_magazine_pair *cache);
 

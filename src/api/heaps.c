@@ -181,18 +181,9 @@ static void free_slow(emma_heap *heap, void *block) {
 
 /* A small block that is this heap's and does not look free goes to the processor's cache. */
 void emma_heap_free(emma_heap *heap, void *block) {
-    uintptr_t address = (uintptr_t)block;
-    const emma_regions *regions = &heap->depot.spans.regions;
-    if (EMMA_LIKELY(emma__cpu_is_on(&heap->cpu)) &&
-        EMMA_LIKELY(emma__directory_get(regions->directory, address) == EMMA_GRANULE_TRACT) &&
-        EMMA_LIKELY(emma__tract_of(address)->region->owner == regions) && heap->wishes.flags == 0) {
-        emma_span *record = emma__span_at(address);
-        unsigned class = emma__span_class(emma__span_first(record));
-        if (class < EMMA_CLASS_COUNT && emma__class_is_start(class, address - emma__span_start(record, address)) &&
-            !emma__chain_looks_free(block) && emma__cpu_push(&heap->cpu, class, block))
-            return;
-    }
-    free_slow(heap, block);
+    unsigned class = emma__cpu_is_on(&heap->cpu) ? emma__plain_class(heap, block) : (unsigned)EMMA_CLASS_NONE;
+    if (EMMA_UNLIKELY(class == EMMA_CLASS_NONE || !emma__cpu_push(&heap->cpu, class, block)))
+        free_slow(heap, block);
 }
 
 void emma_heap_free_sized(emma_heap *heap, void *block, size_t size) {

@@ -22,44 +22,66 @@ static void *alloc_large(emma_heap *heap, emma_stripe *stripe, size_t size) {
     return block;
 }
 
-static emma_chain loaded(const emma_stripe *stripe, unsigned class) {
-    return ATOMIC_LOAD(&stripe->magazines.of[class].loaded, relaxed);
-}
-
-void *emma_session_malloc(emma_session *session, size_t size) {
+/* The magazine is empty. */
+static EMMA_COLD void *alloc_slow(emma_session *session, size_t size) {
     emma_stripe *stripe = session->cache;
     emma_heap *heap = session->heap;
-    if (EMMA_UNLIKELY(stripe == 0))
+    if (stripe == 0)
         return emma_heap_malloc(heap, size);
-    if (EMMA_UNLIKELY(size > EMMA_SMALL_MAX_BYTES))
+    if (size > EMMA_SMALL_MAX_BYTES)
         return alloc_large(heap, stripe, size);
-    unsigned class = emma__class_of(size != 0 ? size : 1);
-    bool is_hit = !emma__chain_is_empty(loaded(stripe, class));
-    void *block = emma__magazines_alloc(&stripe->magazines, &heap->depot, class);
-    if (EMMA_LIKELY(is_hit))
-        return block;
+    void *block = emma__magazines_alloc(&stripe->magazines, &heap->depot, emma__class_of(size != 0 ? size : 1));
     if (EMMA_UNLIKELY(block == 0))
         return alloc_without_cache(heap, stripe, size);
     emma__heap_tick(heap);
     return block;
 }
 
-void emma_session_free(emma_session *session, void *block) {
+void *emma_session_malloc(emma_session *session, size_t size) {
+    emma_stripe *stripe = session->cache;
+    size_t class = (size + EMMA_BLOCK_ALIGN - 1) / EMMA_BLOCK_ALIGN; /* 0 where it overflows, and for size 0 */
+    if (EMMA_UNLIKELY(class > EMMA_CLASS_FINE || stripe == 0))
+        return alloc_slow(session, size);
+    _Atomic(emma_chain) *loaded = &stripe->magazines.of[class].loaded;
+    emma_chain chain = ATOMIC_LOAD(loaded, relaxed);
+    if (EMMA_UNLIKELY(emma__chain_is_empty(chain)))
+        return alloc_slow(session, size);
+    void *block = emma__chain_first(chain);
+    ATOMIC_STORE(loaded, emma__chain_rest(chain), release); /* see magazines.h: fork */
+    emma__chain_unmark(block);
+    return block;
+}
+
+/* The magazine is full, or the block is not a plain one. */
+static EMMA_COLD void free_slow(emma_session *session, void *block) {
     emma_stripe *stripe = session->cache;
     emma_heap *heap = session->heap;
     emma_block found = emma__heap_find(heap, block);
     bool is_plain = found.kind == EMMA_BLOCK_SMALL && found.heap == heap && stripe != 0 && heap->wishes.flags == 0;
-    if (EMMA_UNLIKELY(!is_plain)) {
+    if (!is_plain) {
         emma_heap_free(heap, block);
         return;
     }
     if (EMMA_UNLIKELY(emma__chain_looks_free(block)) &&
         emma__heap_is_free(heap, &stripe->magazines, found.class, block))
         emma__fatal("double free", (uintptr_t)block);
-    bool is_full = emma__chain_room(loaded(stripe, found.class)) == 0;
     emma__magazines_free(&stripe->magazines, &heap->depot, found.class, block);
-    if (EMMA_UNLIKELY(is_full))
-        emma__heap_tick(heap);
+    emma__heap_tick(heap);
+}
+
+void emma_session_free(emma_session *session, void *block) {
+    emma_stripe *stripe = session->cache;
+    unsigned class = stripe != 0 ? emma__plain_class(session->heap, block) : (unsigned)EMMA_CLASS_NONE;
+    if (EMMA_UNLIKELY(class == EMMA_CLASS_NONE)) {
+        free_slow(session, block);
+        return;
+    }
+    _Atomic(emma_chain) *loaded = &stripe->magazines.of[class].loaded;
+    emma_chain chain = ATOMIC_LOAD(loaded, relaxed);
+    if (EMMA_UNLIKELY(emma__chain_room(chain) == 0))
+        free_slow(session, block);
+    else
+        ATOMIC_STORE(loaded, emma__chain_push(chain, block), release); /* see magazines.h: fork */
 }
 
 void emma_session_end(emma_session *session) {

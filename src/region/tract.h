@@ -27,6 +27,7 @@
 #include "base/config.h"
 
 struct emma_region;
+struct emma_regions;
 
 enum {
     EMMA_TRACT_HEADER_BYTES = 2048, /* upper layers use the rest of slice 0 */
@@ -39,7 +40,8 @@ enum {
 
 typedef struct emma_tract {
     struct emma_region *region;
-    uint32_t slot; /* its number in the region */
+    struct emma_regions *owner; /* the region's */
+    uint32_t slot;              /* its number in the region */
     _Atomic(uint32_t) mapped_slices;
     _Atomic(uint32_t) hint[EMMA_RUN_RANKS];
     _Atomic(uint32_t) dirty_since[EMMA_TRACT_CHUNKS]; /* seconds; when the chunk last became dirty */

@@ -113,6 +113,7 @@ emma_region *emma__window_open(emma_regions *regions, _Atomic(emma_region *) *pl
 void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned mapped_slices) {
     unsigned slot = emma__region_slot_of(region, (uintptr_t)tract);
     tract->region = region;
+    tract->owner = region->owner;
     tract->slot = slot;
     ATOMIC_STORE(&tract->mapped_slices, mapped_slices, relaxed);
     emma__directory_set(region->owner->directory, (uintptr_t)tract, EMMA_GRANULE_TRACT);

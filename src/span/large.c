@@ -30,7 +30,7 @@ uintptr_t emma__spans_claim_large(emma_spans *spans, size_t size_bytes, unsigned
     if (address == 0 || !charge(spans, address, slices))
         return 0;
     emma_span *span = emma__span_at(address);
-    ATOMIC_STORE(&span->slices, slices, relaxed);
+    ATOMIC_STORE(&span->slices, (uint16_t)slices, relaxed);
     ATOMIC_STORE(&span->large_bytes, usable_of(size_bytes), relaxed);
     ATOMIC_STORE(&span->word, emma__span_word_pack(large_word), release);
     return address;
@@ -79,7 +79,7 @@ bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_
     if (after > before &&
         (!emma__regions_claim_at(&spans->regions, end, after - before) || !charge(spans, end, after - before)))
         return false;
-    ATOMIC_STORE(&span->slices, after, relaxed);
+    ATOMIC_STORE(&span->slices, (uint16_t)after, relaxed);
     ATOMIC_STORE(&span->large_bytes, usable_of(size_bytes), relaxed);
     if (after < before) /* the length first, then the tail; and what is left of the last slice, if it is much */
         purge_rest(address + usable_of(size_bytes), address + ((uintptr_t)after << EMMA_SLICE_LOG2), spans);

@@ -24,8 +24,10 @@ static void set_class_bytes(uintptr_t start, unsigned slices, unsigned class) {
 static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
     unsigned slices = ATOMIC_LOAD(&span->slices, relaxed);
     set_class_bytes(start, slices, EMMA_CLASS_NONE);
-    for (unsigned i = 0; i < slices; i++)
+    for (unsigned i = 0; i < slices; i++) {
         ATOMIC_STORE(&span[i].slices_before, 0, relaxed);
+        ATOMIC_STORE(&span[i].class, EMMA_CLASS_NONE, relaxed);
+    }
     unsigned class = emma__span_class(span);
     size_t charged = emma__line_bytes(emma__line_charged(span, class));
     size_t more = ((size_t)slices << EMMA_SLICE_LOG2) - charged;
@@ -86,8 +88,10 @@ static emma_span *new_span(emma_spans *spans, unsigned class, uintptr_t *start) 
     emma_span *span = emma__span_at(address);
     if (!charge(spans, span, address, info->slices))
         return 0;
-    for (unsigned i = 0; i < info->slices; i++)
+    for (unsigned i = 0; i < info->slices; i++) {
         ATOMIC_STORE(&span[i].slices_before, (uint8_t)i, relaxed);
+        ATOMIC_STORE(&span[i].class, (uint8_t) class, relaxed);
+    }
     set_class_bytes(address, info->slices, class);
     span->fresh_lines = emma__line_all(class);
     span->local = EMMA_SPAN_NO_BLOCK;

@@ -51,7 +51,8 @@ typedef struct emma_span {
     _Atomic(uint8_t) slices_before; /* how many slices of the same span come before this one */
     uint8_t is_compacted : 1;       /* some of the fresh lines were purged */
     uint8_t is_whole : 1;           /* all of its slices are charged, not the lines that are touched (commit.h) */
-    _Atomic(uint32_t) slices;       /* length of the span or large run, in its first slice's record */
+    _Atomic(uint16_t) slices;       /* length of the span or large run, in its first slice's record */
+    _Atomic(uint8_t) class;         /* of the span that has this slice, for frees into made heaps */
 } emma_span;
 
 EMMA_STATIC_ASSERT(sizeof(emma_span) == 32, "two records in a cache line");

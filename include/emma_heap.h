@@ -37,6 +37,25 @@ enum {
         2, /* only caches that are claimed by a try (docs/ARCHITECTURE.md): less memory per heap */
 };
 
+/* Where a heap gets memory from, other than the system. It asks for pieces of 1 MiB, doubling to 64 MiB, or for as much as
+ * a block needs; the heap itself lies in the first. A piece that is empty goes back when a second one is, at
+ * emma_heap_collect, and with the heap. Blocks are as those of donated memory (emma_heap_donate).
+ * These functions may be called by any thread that uses the heap, by several at once; never while emma holds a claim, so
+ * they may use any heap, but must not need this one to make progress. */
+typedef struct emma_source {
+    size_t size; /* sizeof(emma_source), for later versions; 0: as of this version */
+
+    /* Returns: so many bytes at a multiple of align, or NULL. *zeroed is 0: to be set if they read as zero once they are
+     * committed; that is believed. */
+    void *(*reserve)(size_t bytes, size_t align, int *zeroed, void *context);
+
+    /* These three may be NULL. They get what reserve returned, whole. Return: 1 iff done; only commit's answer matters. */
+    int (*commit)(void *memory, size_t bytes, void *context);   /* make it readable and writable; before it is used */
+    int (*decommit)(void *memory, size_t bytes, void *context); /* before release; contents are of no use any more */
+    int (*release)(void *memory, size_t bytes, void *context);
+    void *context;
+} emma_source;
+
 /* What a heap may be told when it is made. All zero is valid: the defaults. */
 typedef struct emma_heap_config {
     size_t size;             /* sizeof(emma_heap_config), for later versions; 0: as of this version */
@@ -52,6 +71,10 @@ typedef struct emma_heap_config {
      * NULL: memory of the system. */
     void *memory;
     size_t memory_bytes; /* at least EMMA_HEAP_LEAST_MEMORY_BYTES */
+
+    /* A heap whose memory comes from these functions, and what is donated. limit_bytes is of what is reserved. Not together
+     * with memory. NULL: none. */
+    const emma_source *source;
 } emma_heap_config;
 
 /* The least limit: what a heap needs for itself, and a little. */

@@ -4,6 +4,7 @@
 #include "ctl/cgroup.h"
 #include "ctl/stats.h"
 #include "emma_heap.h"
+#include "heap/source.h"
 #include "purge/purge.h"
 
 enum { KNOWN_FLAGS = EMMA_HEAP_ZERO_ON_FREE | EMMA_HEAP_NO_CPU_CACHES };
@@ -28,7 +29,7 @@ static bool understand(const emma_heap_config *given, emma_heap_config *config) 
             return false;
     *config = (emma_heap_config){0};
     __builtin_memcpy(config, given, size < sizeof *config ? size : sizeof *config);
-    if (config->memory_bytes != 0 && config->memory == 0)
+    if ((config->memory_bytes != 0 && config->memory == 0) || (config->memory != 0 && config->source != 0))
         return false;
     return (config->flags & ~(unsigned)KNOWN_FLAGS) == 0 &&
            (config->limit_bytes == 0 || config->limit_bytes >= EMMA_HEAP_LEAST_BYTES);
@@ -40,6 +41,8 @@ static bool can_be_lent(const void *memory) {
 }
 
 static emma_heap *make(const emma_heap_config *config) {
+    if (config->source != 0)
+        return emma__source_make(directory(), config->source, config->limit_bytes);
     if (config->memory == 0)
         return emma__heap_make(directory(), config->limit_bytes, config->flags);
     return can_be_lent(config->memory) ? emma__lent_make(directory(), (uintptr_t)config->memory, config->memory_bytes)
@@ -86,9 +89,17 @@ emma_heap *emma_heap_of(const void *address) {
     return emma__heap_of(directory(), (uintptr_t)address);
 }
 
+/* What a heap takes, and its limit. Returns: 0 for a heap over memory of the caller's, which has none. */
+static emma_commit *commit_of(emma_heap *heap) {
+    if (!emma__heap_is_lent(heap))
+        return &emma__heap_regions(heap)->commit;
+    return heap->lent.sourced != 0 ? &heap->lent.sourced->commit : 0;
+}
+
 void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) {
-    if (!emma__heap_is_lent(heap)) /* what is lent is not limited */
-        ATOMIC_STORE(&emma__heap_regions(heap)->commit.limit_bytes, limit_bytes, relaxed);
+    emma_commit *commit = commit_of(heap);
+    if (commit != 0)
+        ATOMIC_STORE(&commit->limit_bytes, limit_bytes, relaxed);
 }
 
 void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) {
@@ -225,9 +236,9 @@ void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) {
     *stats = (emma_heap_stats){.lent_bytes = ATOMIC_LOAD(&heap->lent.lent_bytes, relaxed),
                                .lent_used_bytes = ATOMIC_LOAD(&heap->lent.used_bytes, relaxed)};
     emma__stats_read(heap, &stats->of);
-    if (emma__heap_is_lent(heap))
+    const emma_commit *commit = commit_of(heap);
+    if (commit == 0)
         return;
-    const emma_commit *commit = &emma__heap_regions(heap)->commit;
     stats->committed_bytes = ATOMIC_LOAD(&commit->bytes, relaxed);
     stats->peak_bytes = ATOMIC_LOAD(&commit->peak_bytes, relaxed);
     stats->limit_bytes = ATOMIC_LOAD(&commit->limit_bytes, relaxed);
@@ -235,7 +246,7 @@ void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) {
 
 size_t emma_heap_collect(emma_heap *heap) {
     if (emma__heap_is_lent(heap))
-        return 0;
+        return emma__lent_collect(heap);
     return is_default(heap) ? emma_collect() : emma__purge_all(heap, 0);
 }
 

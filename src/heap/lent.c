@@ -4,10 +4,12 @@
 #include "base/check.h"
 #include "heap/heap.h"
 #include "heap/lent_claim.h"
+#include "heap/source.h"
 #include "plat/plat.h"
 
 enum {
     ADDED_ALIGN = sizeof(size_t),
+    GROW_TRIES = 16,
     ADDED_LEAST_BYTES = 64, /* that is a pool with a block, wherever it lies */
 };
 
@@ -17,18 +19,45 @@ static bool try_claim(emma_lent *lent) {
     return ATOMIC_EXCHANGE(&lent->claimed, 1, seq_cst) == 0; /* acquire: the fit; and see emma__lent_unclaim */
 }
 
-/* Claimed: what others have left here. */
-static void take_in(emma_lent *lent) {
+static emma_bare_error free_claimed(emma_lent *lent, void *block) {
+    return lent->sourced != 0 ? emma__source_free(lent->sourced, lent->fit, block)
+                              : emma_fit_deallocate(lent->fit, block);
+}
+
+/* Claimed: the ranges that others have left here. */
+static void take_in_ranges(emma_lent *lent) {
     emma_lent_note *next;
-    for (emma_lent_note *range = ATOMIC_EXCHANGE(&lent->added, 0, acquire); range != 0; range = next) {
-        next = range->next; /* both: pairs with push */
+    for (emma_lent_note *range = ATOMIC_EXCHANGE(&lent->added, 0, acquire); range != 0; range = next) { /* see leave */
+        next = range->next;
+        size_t is_piece = range->is_piece; /* the pool's header takes its place */
         emma_bare_error error = emma_fit_add_pool(lent->fit, range, range->size_bytes, 0);
         CHECK(error == EMMA_BARE_OK, "memory was lent twice", range);
+        if (is_piece != 0)
+            emma__source_add(lent->sourced, (emma_piece *)(void *)range - 1, is_piece == 2);
     }
-    for (emma_lent_note *block = ATOMIC_EXCHANGE(&lent->freed, 0, acquire); block != 0; block = next) {
+}
+
+/* And the blocks. */
+static void take_in(emma_lent *lent) {
+    take_in_ranges(lent);
+    emma_lent_note *next;
+    for (emma_lent_note *block = ATOMIC_EXCHANGE(&lent->freed, 0, acquire); block != 0; block = next) { /* see leave */
         next = block->next;
-        CHECK(emma_fit_deallocate(lent->fit, block) == EMMA_BARE_OK, not_live, block);
+        CHECK(free_claimed(lent, block) == EMMA_BARE_OK, not_live, block);
     }
+}
+
+/* Claimed: the pieces that are to go back after the claim. */
+static emma_piece *take_gone(emma_lent *lent) {
+    emma_sourced *sourced = lent->sourced;
+    emma_piece *gone = sourced != 0 ? sourced->gone : 0;
+    if (gone != 0)
+        sourced->gone = 0;
+    return gone;
+}
+
+static emma_heap *heap_of(emma_lent *lent) {
+    return (emma_heap *)(void *)((char *)lent - offsetof(emma_heap, lent));
 }
 
 bool emma__lent_claim(emma_lent *lent) {
@@ -51,8 +80,10 @@ bool emma__lent_claim(emma_lent *lent) {
 
 /* Unclaim, then look whether something was left that was not seen (seq_cst: the push, then the look at claimed, there; the
  * store, then the look at the lists, here: one of the two sees the other). */
-void emma__lent_unclaim(emma_lent *lent) {
+size_t emma__lent_unclaim(emma_lent *lent) {
+    size_t released = 0;
     for (;;) {
+        emma_piece *gone = take_gone(lent);
         emma_bare_figures figures = emma_fit_figures(lent->fit);
         ATOMIC_STORE(&lent->capacity_bytes, figures.capacity_bytes, relaxed);
         ATOMIC_STORE(&lent->used_bytes, figures.used_bytes, relaxed);
@@ -60,8 +91,10 @@ void emma__lent_unclaim(emma_lent *lent) {
         if (ATOMIC_LOAD(&lent->is_stuck, relaxed) != 0)
             ATOMIC_STORE(&lent->is_stuck, 0, relaxed);
         ATOMIC_STORE(&lent->claimed, 0, seq_cst);
+        if (EMMA_UNLIKELY(gone != 0))
+            released += emma__source_release(heap_of(lent), gone);
         if ((ATOMIC_LOAD(&lent->freed, seq_cst) == 0 && ATOMIC_LOAD(&lent->added, seq_cst) == 0) || !try_claim(lent))
-            return;
+            return released;
         take_in(lent);
     }
 }
@@ -131,14 +164,36 @@ bool emma__lent_add(emma_heap *heap, uintptr_t from, size_t size_bytes) {
         return false;
     ATOMIC_ADD(&lent->lent_bytes, size_bytes, relaxed);
     emma_lent_note *note = (emma_lent_note *)from; // NOLINT(performance-no-int-to-ptr)
-    note->size_bytes = size_bytes;
+    *note = (emma_lent_note){0, size_bytes, 0};
     leave(lent, &lent->added, note);
     return true;
+}
+
+bool emma__lent_add_piece(emma_heap *heap, emma_piece *piece, bool is_zeroed) {
+    if (!note_range(emma__heap_directory(heap), heap, (uintptr_t)piece, piece->size_bytes))
+        return false;
+    ATOMIC_ADD(&heap->lent.lent_bytes, piece->size_bytes, relaxed);
+    emma_lent_note *note = (emma_lent_note *)(void *)(piece + 1);
+    *note = (emma_lent_note){0, piece->size_bytes - sizeof *piece, 1 + is_zeroed};
+    leave(&heap->lent, &heap->lent.added, note);
+    return true;
+}
+
+size_t emma__lent_collect(emma_heap *heap) {
+    emma_lent *lent = &heap->lent;
+    if (lent->sourced == 0 || !emma__lent_claim(lent))
+        return 0;
+    emma__source_drop_empty(lent->sourced, lent->fit);
+    return emma__lent_unclaim(lent);
 }
 
 void emma__lent_end(emma_heap *heap) {
     if (ATOMIC_LOAD(&heap->lent.lent_bytes, relaxed) != 0)
         emma__ranges_remove(ranges_of(heap), heap, 0, UINTPTR_MAX);
+    if (heap->lent.sourced != 0) {
+        take_in_ranges(&heap->lent);
+        emma__source_end(heap);
+    }
 }
 
 void emma__lent_reset(emma_heap *heap) {
@@ -152,23 +207,54 @@ void emma__lent_reset(emma_heap *heap) {
     emma__lent_unclaim(lent);
 }
 
-void *emma__lent_alloc(emma_heap *heap, size_t size_bytes, size_t align_bytes) {
-    emma_lent *lent = &heap->lent;
-    if (EMMA_LIKELY(ATOMIC_LOAD(&lent->lent_bytes, relaxed) == 0) || size_bytes > PTRDIFF_MAX ||
-        !emma__lent_claim(lent))
-        return 0;
-    size_t align = align_bytes > EMMA_BLOCK_ALIGN ? align_bytes : EMMA_BLOCK_ALIGN;
-    void *block = emma_fit_allocate(lent->fit, size_bytes != 0 ? size_bytes : 1, align);
+/* A block, and what is known of it. */
+typedef struct found {
+    void *block;
+    size_t usable_bytes;
+    size_t dirty_bytes; /* from its start: the rest is zero, but for the last word */
+} found;
+
+/* Returns: false iff the claim could not be had. */
+static bool alloc_once(emma_lent *lent, size_t size_bytes, size_t align_bytes, found *out) {
+    if (!emma__lent_claim(lent))
+        return false;
+    out->block = emma_fit_allocate(lent->fit, size_bytes, align_bytes);
+    out->usable_bytes = emma_fit_usable_size(lent->fit, out->block);
+    out->dirty_bytes = out->usable_bytes;
+    if (lent->sourced != 0 && out->block != 0) {
+        out->dirty_bytes = emma__source_dirty_bytes(lent->sourced, out->block, out->usable_bytes);
+        emma__source_touch(lent->sourced, out->block, out->usable_bytes);
+    }
     emma__lent_unclaim(lent);
-    return block;
+    return true;
+}
+
+static found alloc(emma_heap *heap, size_t size_bytes, size_t align_bytes) {
+    emma_lent *lent = &heap->lent;
+    found out = {0, 0, 0};
+    if (EMMA_LIKELY(ATOMIC_LOAD(&lent->lent_bytes, relaxed) == 0) || size_bytes > PTRDIFF_MAX)
+        return out;
+    size_bytes = size_bytes != 0 ? size_bytes : 1;
+    align_bytes = align_bytes > EMMA_BLOCK_ALIGN ? align_bytes : EMMA_BLOCK_ALIGN;
+    for (unsigned try = 0; try < GROW_TRIES; try++) { /* others may take what was added */
+        if (!alloc_once(lent, size_bytes, align_bytes, &out) || out.block != 0 || lent->sourced == 0 ||
+            !emma__source_grow(heap, size_bytes, align_bytes))
+            break;
+    }
+    return out;
+}
+
+void *emma__lent_alloc(emma_heap *heap, size_t size_bytes, size_t align_bytes) {
+    return alloc(heap, size_bytes, align_bytes).block;
 }
 
 void *emma__lent_alloc_zeroed(emma_heap *heap, size_t size_bytes) {
-    void *block = emma__lent_alloc(heap, size_bytes, 1);
-    emma_heap *owner;
-    return block != 0
-               ? __builtin_memset(block, 0, emma__lent_find(emma__heap_directory(heap), (uintptr_t)block, &owner))
-               : 0;
+    found out = alloc(heap, size_bytes, 1);
+    if (out.block == 0)
+        return 0;
+    __builtin_memset(out.block, 0, out.dirty_bytes);
+    *(size_t *)((uintptr_t)out.block + out.usable_bytes - sizeof(size_t)) = 0; // NOLINT(performance-no-int-to-ptr)
+    return out.block;
 }
 
 bool emma__lent_free(emma_heap *heap, void *block) {
@@ -178,7 +264,7 @@ bool emma__lent_free(emma_heap *heap, void *block) {
         return true;
     }
     take_in(lent);
-    emma_bare_error error = emma_fit_deallocate(lent->fit, block);
+    emma_bare_error error = free_claimed(lent, block);
     emma__lent_unclaim(lent);
     return error == EMMA_BARE_OK;
 }
@@ -189,6 +275,8 @@ bool emma__lent_resize(emma_heap *heap, void *block, size_t min_bytes, size_t wa
         return false;
     bool done = emma_fit_resize(lent->fit, block, want_bytes) ||
                 (min_bytes < want_bytes && emma_fit_resize(lent->fit, block, min_bytes));
+    if (done && lent->sourced != 0)
+        emma__source_touch(lent->sourced, block, emma_fit_usable_size(lent->fit, block));
     emma__lent_unclaim(lent);
     return done;
 }

@@ -29,11 +29,16 @@ enum { EMMA_LENT_TRIES = 512, EMMA_LENT_SLEEPS = 50 };
 typedef struct emma_lent_note {
     struct emma_lent_note *next;
     size_t size_bytes; /* of a range */
+    size_t is_piece;   /* a range that begins behind an emma_piece; 2: and was zeroed */
 } emma_lent_note;
 
+struct emma_sourced;
+struct emma_piece;
+
 typedef struct emma_lent {
-    emma_directory *directory; /* of a heap that has lent memory only; 0 in others, whose regions know it */
-    emma_fit *fit;             /* the claim's; 0: nothing can be lent to this heap */
+    emma_directory *directory;    /* of a heap that has lent memory only; 0 in others, whose regions know it */
+    emma_fit *fit;                /* the claim's; 0: nothing can be lent to this heap */
+    struct emma_sourced *sourced; /* where more comes from (source.h); 0: from nowhere */
     _Atomic(uint32_t) claimed;
     _Atomic(uint32_t) is_stuck; /* somebody has waited in vain, and nobody has unclaimed since */
     _Atomic(emma_lent_note *) freed;
@@ -50,6 +55,12 @@ emma_heap *emma__lent_make(emma_directory *directory, uintptr_t from, size_t siz
 /* Lend it to a heap as well. Returns: false iff that is too small or lent already, or there is no memory to note it.
  * Cost: O(ranges). */
 bool emma__lent_add(emma_heap *heap, uintptr_t from, size_t size_bytes);
+
+/* The same for a piece of its source (source.h), of which the header is written. Returns: false iff that cannot be noted. */
+bool emma__lent_add_piece(emma_heap *heap, struct emma_piece *piece, bool is_zeroed);
+
+/* Give back what is empty to where it came from. Returns: bytes. */
+size_t emma__lent_collect(emma_heap *heap);
 
 /* Nothing is lent any more; a heap that lay in lent memory is gone. Requires: nobody uses the heap. */
 void emma__lent_end(emma_heap *heap);

@@ -6,7 +6,7 @@
 
 /* Returns: whether the fit is the caller's now; what others have left is taken in. Cost: see lent.h. */
 bool emma__lent_claim(emma_lent *lent);
-void emma__lent_unclaim(emma_lent *lent);
+size_t emma__lent_unclaim(emma_lent *lent); /* Returns: bytes that went back to the heap's source */
 
 /* Every pool is one free block. */
 void emma__lent_empty_pools(emma_fit *fit);

@@ -57,8 +57,9 @@ emma_heap *emma__heap_make(emma_directory *directory, size_t limit_bytes, unsign
 }
 
 void emma__heap_destroy(emma_heap *heap) {
-    emma__lent_end(heap);
-    if (emma__heap_is_lent(heap))
+    bool is_lent = emma__heap_is_lent(heap);
+    emma__lent_end(heap); /* which may be where the heap lies */
+    if (is_lent)
         return;
     emma__heap_break_reset(heap, true);
     emma__regions_destroy(emma__heap_regions(heap));

@@ -88,6 +88,61 @@ static void four_threads_on_one_lent_heap(void) {
     emma_heap_destroy(heap);
 }
 
+static _Atomic(unsigned) reserved;
+static _Atomic(unsigned) released;
+
+static void *reserve(size_t bytes, size_t align, int *zeroed, void *unused) {
+    (void)unused;
+    void *memory = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *zeroed = 1;
+    ATOMIC_ADD(&reserved, 1, relaxed);
+    return memory != MAP_FAILED && (uintptr_t)memory % align == 0 ? memory : 0;
+}
+
+static int release(void *memory, size_t bytes, void *unused) {
+    (void)unused;
+    ATOMIC_ADD(&released, 1, relaxed);
+    return munmap(memory, bytes) == 0;
+}
+
+static void *storm_of_large(void *unused) {
+    uint64_t state = ATOMIC_ADD(&seeds, 77, relaxed) * UINT64_C(0x9E3779B97F4A7C15) | 1;
+    void *held[HELD] = {0};
+    for (unsigned step = 0; step < STEPS / 50; step++) {
+        unsigned i = (unsigned)(unit_random(&state) % HELD);
+        emma_free(held[i]);
+        held[i] = 0;
+        if (step % 3 == 0)
+            continue;
+        size_t size = (size_t)(unit_random(&state) % (3 << 20));
+        held[i] = emma_heap_calloc(heap, 1, size);
+        if (held[i] == 0 || !unit_is_zero(held[i], size < 5000 ? size : 5000))
+            ATOMIC_ADD(&wrong, 1, relaxed);
+        else
+            unit_fill(held[i], size < 10000 ? size : 10000, step);
+    }
+    for (unsigned i = 0; i < HELD; i++)
+        emma_free(held[i]);
+    return unused;
+}
+
+static void four_threads_on_a_heap_over_functions(void) {
+    pthread_t threads[THREADS];
+    emma_source source = {.reserve = reserve, .release = release};
+    heap = emma_heap_create(&(emma_heap_config){.source = &source});
+    for (unsigned i = 0; i < THREADS; i++)
+        OK(pthread_create(&threads[i], 0, storm_of_large, 0) == 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        OK(pthread_join(threads[i], 0) == 0);
+    IS(wrong, 0);
+    OK(is_whole());
+    emma_heap_collect(heap);
+    IS(reserved, released + 1);
+    emma_heap_destroy(heap);
+    IS(reserved, released);
+    tap_note("pieces", reserved);
+}
+
 /* A handler that interrupts the thread that has the claim is refused in the end, and frees all the same. */
 static void *from_handler;
 static void *to_free;
@@ -180,5 +235,6 @@ static void shared_by_parent_and_child(void) {
 }
 
 TAP_MAIN({"four threads on one lent heap, a fifth donates", four_threads_on_one_lent_heap},
+         {"four threads on a heap over functions, large blocks and small", four_threads_on_a_heap_over_functions},
          {"a handler that interrupts the holder of the claim", a_handler_is_not_stuck},
          {"a heap in shared memory, used by parent and child in turn", shared_by_parent_and_child})

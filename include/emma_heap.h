@@ -37,6 +37,30 @@ enum {
         2, /* only caches that are claimed by a try (docs/ARCHITECTURE.md): less memory per heap */
 };
 
+/* What a heap did. */
+typedef enum emma_event_kind {
+    EMMA_EVENT_GREW,          /* committed memory is so many bytes more than was told last, or less: in steps of */
+    EMMA_EVENT_SHRANK,        /* EMMA_EVENT_STEP_BYTES at least */
+    EMMA_EVENT_DONATED,       /* bytes at address are the heap's now */
+    EMMA_EVENT_LIMIT,         /* a block of so many bytes found no room below the limit; what is not in use goes back */
+    EMMA_EVENT_OUT_OF_MEMORY, /* and could not be had in the end */
+    EMMA_EVENT_RESET,
+    EMMA_EVENT_DESTROYED, /* the heap is a mere name by now */
+    EMMA_EVENT_MISUSE,    /* a block at address was freed twice, or the like; the process ends after this */
+} emma_event_kind;
+
+#define EMMA_EVENT_STEP_BYTES ((size_t)64 * 1024)
+
+typedef struct emma_event {
+    emma_event_kind kind;
+    size_t bytes;
+    const void *address;
+} emma_event;
+
+/* Told after it has happened, by the thread that did it, from slow paths only. It may use any heap; what this heap does meanwhile
+ * in the same thread is not told. */
+typedef void emma_heap_log(emma_heap *heap, const emma_event *event, void *context);
+
 /* Where a heap gets memory from, other than the system. It asks for pieces of 1 MiB, doubling to 64 MiB, or for as much as
  * a block needs; the heap itself lies in the first. A piece that is empty goes back when a second one is, at
  * emma_heap_collect, and with the heap. Blocks are as those of donated memory (emma_heap_donate).
@@ -63,7 +87,7 @@ typedef struct emma_heap_config {
     size_t soft_limit_bytes; /* 0: none */
     emma_soft_limit *on_soft_limit;
     emma_out_of_memory *on_out_of_memory;
-    void *context;  /* for both */
+    void *context;  /* for all of these */
     unsigned flags; /* EMMA_HEAP_... */
 
     /* A heap over memory of the caller's: it lies in it and takes no other, but what is donated later; limits do not
@@ -75,6 +99,8 @@ typedef struct emma_heap_config {
     /* A heap whose memory comes from these functions, and what is donated. limit_bytes is of what is reserved. Not together
      * with memory. NULL: none. */
     const emma_source *source;
+
+    emma_heap_log *log; /* NULL: none. Gets context */
 } emma_heap_config;
 
 /* The least limit: what a heap needs for itself, and a little. */
@@ -106,7 +132,7 @@ EMMA_API void emma_heap_reset(emma_heap *heap) EMMA_NOEXCEPT;
  * Cost: O(ranges lent); so much is also freeing a block of it, or one of unknown origin.
  *
  * Blocks of lent memory cost 8 bytes each, and are cut out by good fit. Lent memory is for one thread at a time, for less than a
- * microsecond: a free that comes meanwhile is left to that thread; who wants a block tries again for some 50 ms at most, and
+ * microsecond: a free that comes meanwhile is left to that thread; who wants a block tries again for about half a second at most, and
  * is then refused, which happens where the other thread was stopped, and in a signal handler that interrupted it.
  * fork: as all memory; in a child, what is lent is out of use where another thread was just at it. A heap over shared memory (at one
  * address in all processes that fork from the one that made it) may be used by all of them, if they use no threads when
@@ -146,6 +172,10 @@ EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
  * of freed memory that is kept, and EMMA_HEAP_LEAST_BYTES / 2 for the heap itself. */
 EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
+
+/* Another log, or none (NULL), for any heap, the default one too. Who is at telling something meanwhile may still tell the old log,
+ * or the new one with the old context. */
+EMMA_API void emma_heap_set_log(emma_heap *heap, emma_heap_log *log, void *context) EMMA_NOEXCEPT;
 
 /* Handlers for all heaps that have none, or whose own said 0; NULL: none. */
 EMMA_API void emma_set_out_of_memory(emma_out_of_memory *handler, void *context) EMMA_NOEXCEPT;

@@ -45,12 +45,8 @@ static bool ask(emma_heap *heap, size_t size) {
     return global != 0 && global(heap, size, ATOMIC_LOAD(&global_context, acquire)) != 0;
 }
 
-bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {
-    if (size > PTRDIFF_MAX)
-        return false; /* that is not for want of memory */
-    bool is_limited =
-        !emma__heap_is_lent(heap) && ATOMIC_LOAD(&emma__heap_regions(heap)->commit.limit_bytes, relaxed) != 0;
-    if ((*round)++ == 0 && is_limited && emma__purge_all(heap, 0) != 0)
+static bool give_chance(emma_heap *heap, size_t size, unsigned *round, bool is_limited) {
+    if ((*round)++ == 0 && is_limited && !emma__heap_is_lent(heap) && emma__purge_all(heap, 0) != 0)
         return true;
     if (is_asking)
         return false;
@@ -61,20 +57,15 @@ bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {
     return again;
 }
 
-void emma__heap_tick(emma_heap *heap) {
-    if (heap == &emma__default_heap)
-        emma__tick();
-    else if (emma__heap_is_lent(heap))
-        return;
-    else
-        emma__purge_tick(heap, 0);
-    emma_heap_wishes *wishes = &heap->wishes;
-    size_t soft = ATOMIC_LOAD(&wishes->soft_limit_bytes, relaxed);
-    if (EMMA_LIKELY(soft == 0))
-        return;
-    size_t committed = ATOMIC_LOAD(&emma__heap_regions(heap)->commit.bytes, relaxed);
-    if (committed <= soft)
-        ATOMIC_STORE(&wishes->soft_passed, 0, relaxed);
-    else if (ATOMIC_EXCHANGE(&wishes->soft_passed, 1, relaxed) == 0 && wishes->on_soft_limit != 0)
-        wishes->on_soft_limit(heap, committed, wishes->context);
+bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {
+    if (size > PTRDIFF_MAX)
+        return false; /* that is not for want of memory */
+    const emma_commit *commit = emma__heap_commit(heap);
+    bool is_limited = commit != 0 && ATOMIC_LOAD(&commit->limit_bytes, relaxed) != 0;
+    if (*round == 0 && is_limited)
+        emma__tell(heap, (emma_event){EMMA_EVENT_LIMIT, size, 0});
+    bool again = give_chance(heap, size, round, is_limited);
+    if (!again)
+        emma__tell(heap, (emma_event){EMMA_EVENT_OUT_OF_MEMORY, size, 0});
+    return again;
 }

@@ -63,22 +63,38 @@ emma_heap *emma_heap_create(const emma_heap_config *given) {
     heap->wishes.on_soft_limit = config.on_soft_limit;
     emma_heap_set_limit(heap, config.limit_bytes);
     emma_heap_set_soft_limit(heap, config.soft_limit_bytes);
+    emma__heap_set_log(heap, config.log, config.context);
     return heap;
 }
 
 int emma_heap_donate(emma_heap *heap, void *memory, size_t size) {
-    return can_be_lent(memory) && emma__lent_add(heap, (uintptr_t)memory, size);
+    if (!can_be_lent(memory) || !emma__lent_add(heap, (uintptr_t)memory, size))
+        return 0;
+    emma__tell(heap, (emma_event){EMMA_EVENT_DONATED, size, memory});
+    return 1;
 }
 
 void emma_heap_destroy(emma_heap *heap) {
     CHECK(!is_default(heap), "the default heap cannot be destroyed", heap);
-    if (heap != 0)
-        emma__heap_destroy(heap);
+    if (heap == 0)
+        return;
+    emma_heap_log *log = ATOMIC_LOAD(&heap->wishes.log, acquire);
+    void *context = ATOMIC_LOAD(&heap->wishes.log_context, acquire);
+    const emma_commit *commit = emma__heap_commit(heap);
+    emma_event event = {EMMA_EVENT_DESTROYED, commit != 0 ? ATOMIC_LOAD(&commit->bytes, relaxed) : 0, 0};
+    emma__heap_destroy(heap);
+    if (log != 0)
+        log(heap, &event, context);
 }
 
 void emma_heap_reset(emma_heap *heap) {
     CHECK(!is_default(heap), "the default heap cannot be reset", heap);
     emma__heap_reset(heap);
+    emma__tell(heap, (emma_event){EMMA_EVENT_RESET, 0, 0});
+}
+
+void emma_heap_set_log(emma_heap *heap, emma_heap_log *log, void *context) {
+    emma__heap_set_log(heap, log, context);
 }
 
 emma_heap *emma_heap_default(void) {
@@ -89,15 +105,8 @@ emma_heap *emma_heap_of(const void *address) {
     return emma__heap_of(directory(), (uintptr_t)address);
 }
 
-/* What a heap takes, and its limit. Returns: 0 for a heap over memory of the caller's, which has none. */
-static emma_commit *commit_of(emma_heap *heap) {
-    if (!emma__heap_is_lent(heap))
-        return &emma__heap_regions(heap)->commit;
-    return heap->lent.sourced != 0 ? &heap->lent.sourced->commit : 0;
-}
-
 void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) {
-    emma_commit *commit = commit_of(heap);
+    emma_commit *commit = emma__heap_commit(heap);
     if (commit != 0)
         ATOMIC_STORE(&commit->limit_bytes, limit_bytes, relaxed);
 }
@@ -178,9 +187,10 @@ void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) {
 
 /* A block that the caller says is this heap's. */
 static void check_own(const emma_heap *heap, const void *block) {
-    const emma_heap *owner = emma_heap_of(block);
+    emma_heap *owner = emma_heap_of(block);
     CHECK(owner != 0, "free of what is not a live block (double free, or not from " EMMA_NAME ")", block);
-    CHECK(owner == heap, "free of a block of another heap", block);
+    if (EMMA_UNLIKELY(owner != heap))
+        emma__heap_misuse(owner, "free of a block of another heap", (uintptr_t)block);
 }
 
 static void free_slow(emma_heap *heap, void *block) {
@@ -236,7 +246,7 @@ void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) {
     *stats = (emma_heap_stats){.lent_bytes = ATOMIC_LOAD(&heap->lent.lent_bytes, relaxed),
                                .lent_used_bytes = ATOMIC_LOAD(&heap->lent.used_bytes, relaxed)};
     emma__stats_read(heap, &stats->of);
-    const emma_commit *commit = commit_of(heap);
+    const emma_commit *commit = emma__heap_commit(heap);
     if (commit == 0)
         return;
     stats->committed_bytes = ATOMIC_LOAD(&commit->bytes, relaxed);

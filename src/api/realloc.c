@@ -1,6 +1,5 @@
 /* realloc.c: another size for a block of any heap. Contract in emma.h. */
 #include "api/fast.h"
-#include "base/check.h"
 #include "emma.h"
 
 enum { LEAST_BYTES = 2 * EMMA_BLOCK_ALIGN }; /* not worth moving to anything smaller */
@@ -43,7 +42,8 @@ void *emma_realloc(void *block, size_t size) {
         return suits(usable_bytes, size) ? block : copy_to_new(&emma__default_heap, block, usable_bytes, size);
     }
     emma_block found = emma__heap_find(&emma__default_heap, block);
-    CHECK(found.kind != EMMA_BLOCK_NONE, "realloc of what is not a live block", block);
+    if (EMMA_UNLIKELY(found.kind == EMMA_BLOCK_NONE))
+        emma__heap_misuse(emma_heap_of(block), "realloc of what is not a live block", (uintptr_t)block);
     if (found.kind == EMMA_BLOCK_SMALL && suits(found.usable_bytes, size))
         return block;
     if (found.kind == EMMA_BLOCK_LENT || (found.kind != EMMA_BLOCK_SMALL && size > EMMA_SMALL_MAX_BYTES)) {

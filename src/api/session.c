@@ -1,6 +1,5 @@
 /* session.c: one cache of a heap, claimed once. Contracts in emma_heap.h. */
 #include "api/fast.h"
-#include "base/check.h"
 #include "emma_heap.h"
 
 void emma_session_begin(emma_heap *heap, emma_session *session) {
@@ -64,7 +63,7 @@ static EMMA_COLD void free_slow(emma_session *session, void *block) {
     }
     if (EMMA_UNLIKELY(emma__chain_looks_free(block)) &&
         emma__heap_is_free(heap, &stripe->magazines, found.class, block))
-        emma__fatal("double free", (uintptr_t)block);
+        emma__heap_misuse(heap, "double free", (uintptr_t)block);
     emma__magazines_free(&stripe->magazines, &heap->depot, found.class, block);
     emma__heap_tick(heap);
 }

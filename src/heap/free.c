@@ -1,5 +1,4 @@
 /* free.c: the slow paths of free. Interface in heap.h. */
-#include "base/check.h"
 #include "heap/heap.h"
 
 static void clear(const emma_heap *heap, void *block, size_t size_bytes) {
@@ -17,7 +16,7 @@ static bool is_free_here(emma_heap *heap, const emma_magazines *magazines, unsig
 static void free_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, unsigned class) {
     emma_magazines *magazines = thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, &cache) : 0;
     if (EMMA_UNLIKELY(emma__chain_looks_free(block)) && is_free_here(heap, magazines, class, block))
-        emma__fatal("double free", (uintptr_t)block);
+        emma__heap_misuse(heap, "double free", (uintptr_t)block);
     clear(heap, block, emma__class_size(class));
     if (magazines != 0)
         emma__magazines_free(magazines, &heap->depot, class, block);
@@ -63,6 +62,8 @@ emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_p
         freed = free_huge(heap, address);
     else if (found.kind == EMMA_BLOCK_LENT)
         freed = emma__lent_free(heap, block);
-    CHECK(freed, "free of what is not a live block (double free, or not from " EMMA_NAME ")", address);
+    if (EMMA_UNLIKELY(!freed))
+        emma__heap_misuse(found.heap != 0 ? heap : emma__heap_of(emma__heap_directory(heap), address),
+                          "free of what is not a live block (double free, or not from " EMMA_NAME ")", address);
     return heap;
 }

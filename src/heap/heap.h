@@ -57,6 +57,9 @@ typedef struct emma_heap_wishes {
     emma_soft_limit *on_soft_limit;
     _Atomic(size_t) soft_limit_bytes; /* 0: none */
     _Atomic(uint32_t) soft_passed;    /* on_soft_limit was called, and what is committed has not been below since */
+    _Atomic(emma_heap_log *) log;     /* 0: none */
+    _Atomic(void *) log_context;
+    _Atomic(size_t) told_bytes; /* committed, when the log was told last */
 } emma_heap_wishes;
 
 typedef struct emma_heap {
@@ -151,6 +154,17 @@ void emma__heap_destroy(emma_heap *heap);
 
 /* Take back every block. Requires: a made heap; nobody uses it meanwhile. Cost: a step for each span, none for blocks. */
 void emma__heap_reset(emma_heap *heap);
+
+/* What a heap takes, and its limit. Returns: 0 for a heap over memory of the caller's, which has none. */
+emma_commit *emma__heap_commit(emma_heap *heap);
+
+/* The heap's log (log.c): another one; tell it, if there is one; tell it how much is committed, if that has changed much. */
+void emma__heap_set_log(emma_heap *heap, emma_heap_log *log, void *context);
+void emma__heap_tell(emma_heap *heap, const emma_event *event);
+void emma__heap_tell_size(emma_heap *heap);
+
+/* A program error in this heap (0: in none): told to its log, then the end of the process with this message. */
+_Noreturn void emma__heap_misuse(emma_heap *heap, const char *message, uintptr_t address);
 
 /* What lies at an address, as emma_describe says. */
 bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emma_description *description);

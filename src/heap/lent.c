@@ -15,6 +15,10 @@ enum {
 
 static const char not_live[] = "free of what is not a live block (double free, or not from " EMMA_NAME ")";
 
+static emma_heap *heap_of(emma_lent *lent) {
+    return (emma_heap *)(void *)((char *)lent - offsetof(emma_heap, lent));
+}
+
 static bool try_claim(emma_lent *lent) {
     return ATOMIC_EXCHANGE(&lent->claimed, 1, seq_cst) == 0; /* acquire: the fit; and see emma__lent_unclaim */
 }
@@ -43,7 +47,8 @@ static void take_in(emma_lent *lent) {
     emma_lent_note *next;
     for (emma_lent_note *block = ATOMIC_EXCHANGE(&lent->freed, 0, acquire); block != 0; block = next) { /* see leave */
         next = block->next;
-        CHECK(free_claimed(lent, block) == EMMA_BARE_OK, not_live, block);
+        if (EMMA_UNLIKELY(free_claimed(lent, block) != EMMA_BARE_OK))
+            emma__heap_misuse(heap_of(lent), not_live, (uintptr_t)block);
     }
 }
 
@@ -54,10 +59,6 @@ static emma_piece *take_gone(emma_lent *lent) {
     if (gone != 0)
         sourced->gone = 0;
     return gone;
-}
-
-static emma_heap *heap_of(emma_lent *lent) {
-    return (emma_heap *)(void *)((char *)lent - offsetof(emma_heap, lent));
 }
 
 bool emma__lent_claim(emma_lent *lent) {

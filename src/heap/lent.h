@@ -23,7 +23,7 @@
 #include "emma_heap.h"
 #include "region/directory.h"
 
-enum { EMMA_LENT_TRIES = 512, EMMA_LENT_SLEEPS = 50 };
+enum { EMMA_LENT_TRIES = 512, EMMA_LENT_SLEEPS = 500 };
 
 /* A block that was freed, or a range that was donated, while others had the claim. */
 typedef struct emma_lent_note {

@@ -5,6 +5,7 @@
  * A made heap lies in its own memory, so destroying it is giving back its mappings. It has no thread caches: threads leave
  * nothing in it, and need not be asked when it goes. */
 #include "heap/heap.h"
+#include "heap/source.h"
 
 enum {
     DIRTY_BYTES = EMMA_TORTURE ? 65536 : 256 * 1024, /* one of many keeps less dirty memory */
@@ -77,4 +78,10 @@ void emma__heap_reset(emma_heap *heap) {
     emma__spans_reset(&heap->depot.spans);
     emma__huge_release_all(emma__heap_regions(heap));
     emma__heap_break_reset(heap, false);
+}
+
+emma_commit *emma__heap_commit(emma_heap *heap) {
+    if (!emma__heap_is_lent(heap))
+        return &emma__heap_regions(heap)->commit;
+    return heap->lent.sourced != 0 ? &heap->lent.sourced->commit : 0;
 }

@@ -32,7 +32,20 @@ static __attribute__((noinline)) void *malloc_past_cache(size_t size, emma_magaz
     return block;
 }
 
+/* A word that was taken, if one was. */
+static void give_back(emma_magazine_pair *cache) {
+    if (EMMA_HAS_TLS && cache != 0)
+        emma__thread_give(&emma__this_thread, cache);
+}
+
 void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
+    if (EMMA_UNLIKELY(emma__cpu_is_on(&emma__default_heap.cpu)) && size - 1 < EMMA_SMALL_MAX_BYTES) {
+        void *block = emma__cpu_pop(&emma__default_heap.cpu, emma__class_of(size));
+        if (block != 0) {
+            give_back(cache);
+            return block;
+        }
+    }
     if (EMMA_HAS_TLS && cache == 0) {
         cache = emma__thread_take(&emma__this_thread);
         if (EMMA_LIKELY(size - 1 < EMMA_SMALL_MAX_BYTES)) {
@@ -45,6 +58,13 @@ void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
 }
 
 void emma__free_slow(void *block, emma_magazine_pair *cache) {
+    if (EMMA_UNLIKELY(emma__cpu_is_on(&emma__default_heap.cpu))) {
+        unsigned class = emma__plain_class(&emma__default_heap, block);
+        if (class != EMMA_CLASS_NONE && emma__cpu_push(&emma__default_heap.cpu, class, block)) {
+            give_back(cache);
+            return;
+        }
+    }
     emma_thread *thread = emma__thread_here();
     if (EMMA_HAS_TLS && cache == 0)
         cache = emma__thread_take(thread);

@@ -73,6 +73,14 @@ emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry,
     return magazines;
 }
 
+void emma__thread_retire(emma_thread *thread, emma_registry *registry, emma_depot *depot, emma_magazine_pair **cache) {
+    if (emma__thread_is_closed(*cache))
+        return;
+    emma__thread_give(thread, *cache);
+    emma__thread_end(thread, registry, depot);
+    *cache = emma__thread_take(thread);
+}
+
 void emma__thread_end(emma_thread *thread, emma_registry *registry, emma_depot *depot) {
     emma_magazine_pair *cache = emma__thread_take(thread);
     emma__thread_give(thread, EMMA_CLOSED(EMMA_ENDED));

@@ -67,6 +67,10 @@ static inline bool emma__thread_is_closed(const emma_magazine_pair *cache) {
 emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry, emma_depot *depot,
                                    emma_magazine_pair **cache);
 
+/* Slow path, with the word that was taken: the thread shall have no cache of its own any more. *cache becomes the word to
+ * give back. */
+void emma__thread_retire(emma_thread *thread, emma_registry *registry, emma_depot *depot, emma_magazine_pair **cache);
+
 /* The calling thread ends: its records go back, empty. Later operations use the shared cache.
  * Requires: not in a signal handler that interrupted an operation. */
 void emma__thread_end(emma_thread *thread, emma_registry *registry, emma_depot *depot);

@@ -3,23 +3,31 @@
 
 #include "purge/purge.h"
 
-typedef enum kind { JANITOR, SIZE, NUMBER } kind;
+typedef enum kind { JANITOR, CACHE, SIZE, NUMBER } kind;
 
 typedef struct option {
     const char *key;
     kind kind;
     const char *help;
-    size_t offset; /* of the word in emma_purge_state */
+    size_t offset; /* of the word in emma_heap */
 } option;
 
-#define ROW(key, word, kind, help) {#key, kind, help, offsetof(emma_purge_state, word)},
+#define ROW(key, word, kind, help) {#key, kind, help, offsetof(emma_heap, word)},
 static const option table[] = {EMMA_OPTIONS(ROW)};
 enum { OPTION_COUNT = sizeof table / sizeof table[0] };
 
-static const char *const janitor_names[] = {"off", "threads", "on"};
+/* The values of an option that is a choice; 0 at the end. */
+static const char *const choices[][4] = {
+    [JANITOR] = {"off", "threads", "on", 0},
+    [CACHE] = {"thread", "cpu", 0},
+};
+
+static bool is_choice(const option *which) {
+    return which->kind == JANITOR || which->kind == CACHE;
+}
 
 static _Atomic(size_t) *word_of(emma_heap *heap, const option *which) {
-    return (_Atomic(size_t) *)(void *)((char *)&heap->purge + which->offset);
+    return (_Atomic(size_t) *)(void *)((char *)heap + which->offset);
 }
 
 /* Returns: what follows word at text, or NULL if text does not begin with it. */
@@ -34,9 +42,9 @@ static bool ends(char c) {
     return c == '\0' || c == ',';
 }
 
-static const char *parse_janitor(const char *text, size_t *value) {
-    for (size_t i = 0; i < sizeof janitor_names / sizeof janitor_names[0]; i++) {
-        const char *end = skip(text, janitor_names[i]);
+static const char *parse_choice(const char *text, kind kind, size_t *value) {
+    for (size_t i = 0; choices[kind][i] != 0; i++) {
+        const char *end = skip(text, choices[kind][i]);
         if (end != 0 && ends(*end)) {
             *value = i;
             return end;
@@ -70,8 +78,8 @@ static const char *apply_one(emma_heap *heap, const char *text) {
             continue;
         size_t value = 0;
         value_text++;
-        const char *end = table[i].kind == JANITOR ? parse_janitor(value_text, &value)
-                                                   : parse_number(value_text, table[i].kind == SIZE, &value);
+        const char *end = is_choice(&table[i]) ? parse_choice(value_text, table[i].kind, &value)
+                                               : parse_number(value_text, table[i].kind == SIZE, &value);
         if (end != 0)
             ATOMIC_STORE(word_of(heap, &table[i]), value, relaxed);
         return end;
@@ -94,8 +102,8 @@ void emma__options_help(emma_heap *heap, emma_text *text) {
         size_t value = ATOMIC_LOAD(word_of(heap, &table[i]), relaxed);
         emma__text_str(text, table[i].key);
         emma__text_char(text, '=');
-        if (table[i].kind == JANITOR)
-            emma__text_str(text, janitor_names[value % 3]);
+        if (is_choice(&table[i]))
+            emma__text_str(text, choices[table[i].kind][value]);
         else
             emma__text_u64(text, value);
         emma__text_str(text, "    ");

@@ -8,11 +8,13 @@
 #include "base/text.h"
 #include "heap/heap.h"
 
-/* X(key, word of heap->purge, kind, text of the help) */
+/* X(key, word of the heap, kind, text of the help) */
 #define EMMA_OPTIONS(X)                                                                                                \
-    X(janitor, janitor, JANITOR, "off, threads or on: when an idle process may have a thread that gives memory back")  \
-    X(dirty_bytes, dirty_bytes, SIZE, "how many free bytes may stay dirty, beside 1/16 of what is used")               \
-    X(dirty_seconds, dirty_seconds, NUMBER, "how long a free page may stay dirty while the process works")
+    X(janitor, purge.janitor, JANITOR,                                                                                 \
+      "off, threads or on: when an idle process may have a thread that gives memory back")                             \
+    X(dirty_bytes, purge.dirty_bytes, SIZE, "how many free bytes may stay dirty, beside 1/16 of what is used")         \
+    X(dirty_seconds, purge.dirty_seconds, NUMBER, "how long a free page may stay dirty while the process works")       \
+    X(cache, wishes.cache, CACHE, "thread or cpu: whether each thread or each processor has a cache")
 
 /* Apply an option string to a heap. Returns: NULL if all of it was understood, else the first part that was not (what
  * comes before it is applied). Threads: any; each option is one store. */

@@ -1,12 +1,35 @@
 /* alloc.c: the slow paths of allocation. Interface in heap.h. */
 #include "base/check.h"
 #include "heap/heap.h"
+#include "plat/plat.h"
 
 enum { LARGE_MAX_BYTES = EMMA_RUN_MAX_SLICES * EMMA_SLICE_BYTES };
 
+/* Who comes second meanwhile uses a thread cache, or the shared one. */
+static bool begin_cpu_caches(emma_heap *heap) {
+    size_t bytes = emma__cpu_bytes();
+    if (bytes == 0 || ATOMIC_EXCHANGE(&heap->wishes.cpu_begun, 1, relaxed) != 0)
+        return false;
+    uintptr_t memory = emma__plat_map(emma__bits_align_up(bytes, emma__regions_page_bytes(emma__heap_regions(heap))));
+    if (memory != 0)
+        emma__cpu_init(&heap->cpu, memory, 0);
+    return memory != 0;
+}
+
+bool emma__heap_uses_cpu(emma_heap *heap) {
+    if (emma__cpu_is_on(&heap->cpu))
+        return emma__heap_regions(heap)->is_made || ATOMIC_LOAD(&heap->wishes.cache, relaxed) != 0;
+    return EMMA_UNLIKELY(ATOMIC_LOAD(&heap->wishes.cache, relaxed) != 0) && begin_cpu_caches(heap);
+}
+
 static void *alloc_small_once(emma_heap *heap, emma_thread *thread, emma_magazine_pair **cache, unsigned class) {
-    emma_magazines *magazines = thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, cache) : 0;
-    if (magazines == 0 && emma__cpu_is_on(&heap->cpu)) {
+    bool by_cpu = emma__heap_uses_cpu(heap);
+    emma_magazines *magazines = 0;
+    if (thread != 0 && !by_cpu)
+        magazines = emma__thread_enter(thread, &heap->registry, &heap->depot, cache);
+    else if (thread != 0)
+        emma__thread_retire(thread, &heap->registry, &heap->depot, cache);
+    if (by_cpu) {
         bool available;
         void *block = emma__cpu_alloc(&heap->cpu, &heap->depot, class, &available);
         if (EMMA_LIKELY(available))

@@ -14,13 +14,18 @@ static bool is_free_here(emma_heap *heap, const emma_magazines *magazines, unsig
 }
 
 static void free_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, unsigned class) {
-    emma_magazines *magazines = thread != 0 ? emma__thread_enter(thread, &heap->registry, &heap->depot, &cache) : 0;
+    bool by_cpu = emma__heap_uses_cpu(heap);
+    emma_magazines *magazines = 0;
+    if (thread != 0 && !by_cpu)
+        magazines = emma__thread_enter(thread, &heap->registry, &heap->depot, &cache);
+    else if (thread != 0)
+        emma__thread_retire(thread, &heap->registry, &heap->depot, &cache);
     if (EMMA_UNLIKELY(emma__chain_looks_free(block)) && is_free_here(heap, magazines, class, block))
         emma__heap_misuse(heap, "double free", (uintptr_t)block);
     clear(heap, block, emma__class_size(class));
     if (magazines != 0)
         emma__magazines_free(magazines, &heap->depot, class, block);
-    else if (!emma__cpu_is_on(&heap->cpu) || !emma__cpu_free(&heap->cpu, &heap->depot, class, block))
+    else if (!by_cpu || !emma__cpu_free(&heap->cpu, &heap->depot, class, block))
         emma__shared_free(&heap->shared, &heap->depot, class, block);
     if (thread != 0)
         emma__thread_give(thread, cache);

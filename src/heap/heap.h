@@ -51,7 +51,9 @@ typedef struct emma_purge_state {
 
 /* What the maker of a heap asked for; all zero in the default heap. */
 typedef struct emma_heap_wishes {
-    unsigned flags; /* EMMA_HEAP_... of emma_heap.h */
+    unsigned flags;        /* EMMA_HEAP_... of emma_heap.h */
+    _Atomic(size_t) cache; /* of the default heap: 0 thread caches, 1 CPU caches, if there can be any (ctl/options.h) */
+    _Atomic(uint32_t) cpu_begun;
     void *context;
     emma_out_of_memory *on_out_of_memory;
     emma_soft_limit *on_soft_limit;
@@ -171,6 +173,9 @@ bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emm
 
 /* Visit the live blocks, as emma_heap_walk says; the calling thread's own cache is sent home first, if given. */
 int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context);
+
+/* Whether the CPU caches of a heap are used instead of thread caches: those of the default heap begin here. */
+bool emma__heap_uses_cpu(emma_heap *heap);
 
 /* Send home what lies in the depot and the shared caches, and in the calling thread's own cache where thread is given.
  * Others may go on meanwhile. */

@@ -146,7 +146,9 @@ static void fill_refuse_refill(void *argument) {
     while (got < MOST && (blocks[got] = emma_malloc(to_bytes)) != NULL)
         got++;
     atomic_store(&is_active, false);
-    if (!EXPECT(got * to_bytes >= TOTAL_BYTES / 100 * 85 /* the rest: what does not divide evenly */))
+    /* The rest: what does not divide evenly (spans of three slices leave two of each chunk, and an eighth of a slice each), and
+     * slices that lay between others when caches gave up their last blocks. */
+    if (!EXPECT(got * to_bytes >= TOTAL_BYTES / 100 * 75))
         storm_note("freed %d MiB of %zu-byte blocks; %zu-byte blocks got %zu MiB of it", TOTAL_BYTES >> 20, from_bytes,
                    to_bytes, got * to_bytes >> 20);
     for (size_t i = 0; i < got; i++)

@@ -44,7 +44,8 @@ static EMMA_ALWAYS_INLINE unsigned emma__plain_class(const emma_heap *heap, cons
     uintptr_t address = (uintptr_t)block;
     const emma_regions *regions = &heap->depot.spans.regions;
     if (EMMA_UNLIKELY(emma__directory_get(regions->directory, address) != EMMA_GRANULE_TRACT) ||
-        EMMA_UNLIKELY(emma__tract_of(address)->owner != regions) || EMMA_UNLIKELY(heap->wishes.flags != 0))
+        EMMA_UNLIKELY(emma__tract_of(address)->owner != regions) ||
+        EMMA_UNLIKELY((heap->wishes.flags & EMMA_HEAP_ZERO_ON_FREE) != 0))
         return EMMA_CLASS_NONE;
     const emma_span *record = emma__span_at(address);
     unsigned class = ATOMIC_LOAD(&record->class, relaxed);

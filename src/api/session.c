@@ -56,8 +56,9 @@ static EMMA_COLD void free_slow(emma_session *session, void *block) {
     emma_stripe *stripe = session->cache;
     emma_heap *heap = session->heap;
     emma_block found = emma__heap_find(heap, block);
-    bool is_plain = found.kind == EMMA_BLOCK_SMALL && found.heap == heap && stripe != 0 && heap->wishes.flags == 0;
-    if (!is_plain) {
+    bool is_cacheable = found.kind == EMMA_BLOCK_SMALL && found.heap == heap && stripe != 0 &&
+                        (heap->wishes.flags & EMMA_HEAP_ZERO_ON_FREE) == 0;
+    if (!is_cacheable) {
         emma_heap_free(heap, block);
         return;
     }

@@ -289,13 +289,13 @@ size_t emma__cpu_count(const emma_cpu *cpu, unsigned class) {
     return count;
 }
 
-/* A chain that may change meanwhile: each block must be one of this class in emma's memory before its link is followed. */
-static bool chain_peek(const emma_directory *directory, emma_chain chain, unsigned class, const void *block) {
+/* A chain that may change meanwhile: each block must be one of this class in the heap's memory before its link is followed. */
+static bool chain_peek(const emma_regions *regions, emma_chain chain, unsigned class, const void *block) {
     for (unsigned i = 0; i <= EMMA_CPU_MAGAZINE_MAX_BLOCKS; i++) {
         const void *here = emma__chain_first(chain);
         if (here == block)
             return true;
-        if (emma__directory_get(directory, (uintptr_t)here) != EMMA_GRANULE_TRACT ||
+        if (!emma__regions_have_tract(regions, (uintptr_t)here) ||
             emma__span_class(emma__span_first(emma__span_at((uintptr_t)here))) != class)
             return false;
         chain = emma__chain_rest(chain);
@@ -303,11 +303,11 @@ static bool chain_peek(const emma_directory *directory, emma_chain chain, unsign
     return false;
 }
 
-bool emma__cpu_peek(const emma_cpu *cpu, const emma_directory *directory, unsigned class, const void *block) {
+bool emma__cpu_peek(const emma_cpu *cpu, const emma_regions *regions, unsigned class, const void *block) {
     uint32_t i = 0;
     for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
-        if (chain_peek(directory, ATOMIC_LOAD(&slot->of[class].loaded, acquire), class, block) ||
-            chain_peek(directory, ATOMIC_LOAD(&slot->of[class].spare, acquire), class, block))
+        if (chain_peek(regions, ATOMIC_LOAD(&slot->of[class].loaded, acquire), class, block) ||
+            chain_peek(regions, ATOMIC_LOAD(&slot->of[class].spare, acquire), class, block))
             return true;
     return false;
 }

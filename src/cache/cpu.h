@@ -112,9 +112,9 @@ bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const v
 /* How many blocks a magazine of this class has; 0: the class is not cached here. */
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class);
 
-/* Whether a block is in a chain of any slot. Exact when nobody else uses the heap; may be called while others do: what it
- * walks is looked at twice. Cost: a step for each cached block of the class. */
-bool emma__cpu_peek(const emma_cpu *cpu, const emma_directory *directory, unsigned class, const void *block);
+/* Whether a block is in a chain of any slot. Exact when nobody else uses the heap; may be called while others do: a link is
+ * followed only from what is a block of this class. Cost: a step for each cached block of the class. */
+bool emma__cpu_peek(const emma_cpu *cpu, const emma_regions *regions, unsigned class, const void *block);
 
 /* Whether every chain has as many blocks as its word tells, and no slot holds more than it may. Requires: nobody else uses
  * the heap. Cost: walks all. */

@@ -64,23 +64,17 @@ emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address) {
     emma_heap *lent_to = emma__heap_lent_at(directory, address);
     if (lent_to != 0)
         return lent_to;
-    uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
-    emma_granule kind = emma__directory_get(directory, address);
-    while (kind == EMMA_GRANULE_HUGE_REST) {
-        granule -= EMMA_TRACT_BYTES;
-        kind = emma__directory_get(directory, granule);
-    }
-    if (kind == EMMA_GRANULE_HUGE)
-        return emma__heap_with(((const emma_huge *)granule)->region->owner); // NOLINT(performance-no-int-to-ptr)
-    return kind == EMMA_GRANULE_TRACT ? emma__heap_with(emma__tract_of(granule)->region->owner) : 0;
+    if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT)
+        return emma__heap_with(emma__tract_of(address)->owner);
+    const emma_huge *huge = emma__huge_at(directory, address);
+    return huge != 0 ? emma__heap_with(huge->region->owner) : 0;
 }
 
 bool emma__heap_owns(emma_heap *heap, const void *block) {
     uintptr_t address = (uintptr_t)block;
     switch (emma__directory_get(emma__heap_directory(heap), address)) {
-    case EMMA_GRANULE_TRACT: /* a tract stays mapped as long as its heap lives, so its header may be read */
-        return emma__tract_slice_of(address) < ATOMIC_LOAD(&emma__tract_of(address)->mapped_slices, acquire);
-    case EMMA_GRANULE_HUGE: /* a huge block may be going at this moment: its header may not */
+    case EMMA_GRANULE_TRACT: /* its heap may be going at this moment, and so may a huge block: no header may be read */
+    case EMMA_GRANULE_HUGE:
     case EMMA_GRANULE_HUGE_REST:
     case EMMA_GRANULE_BREAK:
         return true;

@@ -13,8 +13,8 @@ static bool is_plausible(emma_heap *heap, emma_chain word, unsigned class) {
         return false;
     if (next == 0)
         return true;
-    if (emma__directory_get(emma__heap_regions(heap)->directory, (uintptr_t)next) != EMMA_GRANULE_TRACT)
-        return false; /* nor may a huge block's header be read, which may be going */
+    if (!emma__regions_have_tract(emma__heap_regions(heap), (uintptr_t)next))
+        return false; /* another heap may be going at this moment, and so may a huge block: no header may be read */
     emma_block found = emma__heap_find(heap, next);
     return found.kind == EMMA_BLOCK_SMALL && found.class == class && found.heap == heap;
 }

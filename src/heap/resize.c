@@ -14,6 +14,12 @@ static bool resize_large(emma_heap *heap, uintptr_t address, size_t min_bytes, s
            (min_bytes < want_bytes && emma__spans_resize_large(spans, address, min_bytes));
 }
 
+/* What is cut off a block is cleared as if it were freed. */
+static void clear_tail(const emma_heap *heap, void *block, size_t usable_bytes, size_t want_bytes) {
+    if ((heap->wishes.flags & EMMA_HEAP_ZERO_ON_FREE) != 0 && want_bytes < usable_bytes)
+        __builtin_memset((char *)block + want_bytes, 0, usable_bytes - want_bytes);
+}
+
 bool emma__heap_resize(emma_heap *heap, void *block, size_t min_bytes, size_t want_bytes) {
     if (min_bytes > PTRDIFF_MAX - EMMA_TRACT_BYTES)
         return false;
@@ -21,6 +27,7 @@ bool emma__heap_resize(emma_heap *heap, void *block, size_t min_bytes, size_t wa
     emma_block found = emma__heap_find(heap, block);
     heap = found.heap != 0 ? found.heap : heap;
     uintptr_t address = (uintptr_t)block;
+    clear_tail(heap, block, found.usable_bytes, want_bytes);
     switch (found.kind) {
     case EMMA_BLOCK_SMALL:
         return min_bytes <= found.usable_bytes;

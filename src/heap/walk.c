@@ -3,7 +3,7 @@
 
 static bool is_cached(emma_heap *heap, unsigned class, void *block) {
     return emma__heap_is_free(heap, 0, class, block) ||
-           emma__cpu_peek(&heap->cpu, emma__heap_regions(heap)->directory, class, block) ||
+           emma__cpu_peek(&heap->cpu, emma__heap_regions(heap), class, block) ||
            emma__shared_contain(&heap->shared, &heap->depot, class, block);
 }
 
@@ -60,10 +60,7 @@ bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emm
     } else if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT) {
         describe_in_tract(address, description);
     } else {
-        uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
-        while (emma__directory_get(directory, granule) == EMMA_GRANULE_HUGE_REST)
-            granule -= EMMA_TRACT_BYTES;
-        const emma_huge *huge = (const emma_huge *)granule; // NOLINT(performance-no-int-to-ptr)
+        const emma_huge *huge = emma__huge_at(directory, address);
         describe_whole(huge->block, emma__huge_usable(huge), address, description);
     }
     return description->state != EMMA_NO_BLOCK;
@@ -74,6 +71,7 @@ static int visit_whole(emma_heap *heap, uintptr_t start, size_t size_bytes, emma
     return walker(&block, context);
 }
 
+/* The walker may free what it sees, and more: then the map is made anew, and ends if the span is another one now. */
 static int visit_span(emma_heap *heap, uintptr_t start, emma_walker *walker, void *context) {
     emma_free_map map;
     unsigned class = emma__spans_look(&heap->depot.spans, start, &map);
@@ -84,9 +82,13 @@ static int visit_span(emma_heap *heap, uintptr_t start, emma_walker *walker, voi
         void *block = (void *)(start + i * size); // NOLINT(performance-no-int-to-ptr)
         if (emma__free_map_has(&map, i) || (emma__chain_looks_free(block) && is_cached(heap, class, block)))
             continue;
+        uint64_t word = ATOMIC_LOAD(&emma__span_at(start)->word, relaxed);
         int end = visit_whole(heap, (uintptr_t)block, size, walker, context);
         if (end != 0)
             return end;
+        if (ATOMIC_LOAD(&emma__span_at(start)->word, relaxed) != word &&
+            emma__spans_look(&heap->depot.spans, start, &map) != class)
+            return 0;
     }
     return 0;
 }

@@ -1,6 +1,8 @@
 /* purge.c: the ways in which memory goes back; see purge.h. When is decided in tick.c and janitor.c. */
 #include "purge/purge.h"
 
+#include "plat/plat.h"
+
 #include "span/span_word.h"
 
 /* Seconds since a chunk became dirty; 0 where that was after now. */
@@ -55,7 +57,7 @@ size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {
     /* A try: who stops in here for ever leaves the heap without compaction, and that is all; a child of fork, in which
      * that thread does not exist, has another generation. Two at once would do no harm. */
     bool is_made = emma__heap_regions(heap)->is_made != 0; /* such a heap has no registry */
-    uint32_t generation = is_made ? 1 : emma__registry_generation(&heap->registry);
+    uint32_t generation = is_made ? emma__plat_process_id() : emma__registry_generation(&heap->registry);
     uint32_t holder = ATOMIC_LOAD(&heap->purge.compacting, relaxed);
     if (generation == 0 || holder == generation ||
         !ATOMIC_CAS(&heap->purge.compacting, &holder, generation, acquire)) /* pairs with the store below */

@@ -30,14 +30,17 @@ static void note(emma_region *region, uintptr_t address, bool is_huge) {
         ATOMIC_AND(&region->word[slot / 64].huge, ~bit, relaxed);
 }
 
-emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address) {
+emma_huge *emma__huge_at(const emma_directory *directory, uintptr_t address) {
     uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
     while (emma__directory_get(directory, granule) == EMMA_GRANULE_HUGE_REST)
         granule -= EMMA_TRACT_BYTES;
-    if (emma__directory_get(directory, granule) != EMMA_GRANULE_HUGE)
-        return 0;
-    emma_huge *huge = (emma_huge *)granule; // NOLINT(performance-no-int-to-ptr)
-    return huge->block == address ? huge : 0;
+    bool is_huge = emma__directory_get(directory, granule) == EMMA_GRANULE_HUGE;
+    return is_huge ? (emma_huge *)granule : 0; // NOLINT(performance-no-int-to-ptr)
+}
+
+emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address) {
+    emma_huge *huge = emma__huge_at(directory, address);
+    return huge != 0 && huge->block == address ? huge : 0;
 }
 
 emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t align_bytes) {
@@ -87,6 +90,18 @@ void emma__huge_release(emma_regions *regions, emma_huge *huge) {
     else
         emma__plat_purge(address, bytes); /* the slots stay claimed: something is mapped there */
     emma__commit_refund(&regions->commit, bytes);
+}
+
+void emma__huge_release_all(emma_regions *regions) {
+    for (emma_region *region = regions->first; region != 0; region = region->next) {
+        for (unsigned word = 0; word < EMMA_REGION_SLOT_WORDS; word++) {
+            uint64_t bits = ATOMIC_LOAD(&region->word[word].huge, relaxed);
+            for (; bits != 0; bits &= bits - 1) {
+                uintptr_t address = emma__region_slot_address(region, word * 64 + emma__bits_lowest(bits));
+                emma__huge_release(regions, (emma_huge *)address); // NOLINT(performance-no-int-to-ptr)
+            }
+        }
+    }
 }
 
 static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {

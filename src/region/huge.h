@@ -25,6 +25,9 @@ typedef struct emma_huge {
     _Atomic(size_t) is_live; /* exchanged for 0 by the free; a second free sees it */
 } emma_huge;
 
+/* The huge block whose mapping holds an address. Returns: 0 iff there is none. Cost: O(slots before the address), usually 1. */
+emma_huge *emma__huge_at(const emma_directory *directory, uintptr_t address);
+
 /* The huge block that begins at address. Returns: 0 iff there is none. Cost: O(slots before the block), usually 1. */
 emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address);
 

@@ -146,6 +146,16 @@ emma_tract *emma__regions_next_tract(const emma_regions *regions, const emma_tra
     return tract_from(tract->region, tract->slot + 1);
 }
 
+bool emma__regions_have_tract(const emma_regions *regions, uintptr_t address) {
+    const emma_region *region = ATOMIC_LOAD(&regions->first, acquire);
+    for (; region != 0; region = ATOMIC_LOAD(&region->next, acquire)) {
+        uintptr_t slot = (address - region->base) >> EMMA_TRACT_LOG2;
+        if (slot < EMMA_REGION_TRACTS && (ATOMIC_LOAD(&region->word[slot / 64].tract, acquire) >> (slot % 64) & 1) != 0)
+            return true;
+    }
+    return false;
+}
+
 size_t emma__regions_page_bytes(emma_regions *regions) {
     size_t page_bytes = ATOMIC_LOAD(&regions->page_bytes, relaxed);
     if (page_bytes == 0) {

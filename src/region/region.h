@@ -104,6 +104,9 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
 /* The tract after this one (0: the first), in address order within a region. Returns: 0 at the end. */
 emma_tract *emma__regions_next_tract(const emma_regions *regions, const emma_tract *tract);
 
+/* Whether an address lies in a tract of this heap. Any value may be asked for. Cost: a step for each region, usually one. */
+bool emma__regions_have_tract(const emma_regions *regions, uintptr_t address);
+
 /* Claim n slots in a row for a huge block, n slots long. Returns: the address, nothing mapped there; or 0. */
 uintptr_t emma__regions_claim_slots(emma_regions *regions, unsigned n, emma_region **found);
 void emma__regions_release_slots(emma_region *region, uintptr_t address, unsigned n);
@@ -138,7 +141,7 @@ void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank);
  * They read as zero. The caller sets up an emma_regions there, and says so by emma__regions_settle.
  * Returns: where the caller's slices begin; 0 iff refused. Cost: one mapping. */
 enum {
-    EMMA_FOUNDED_BYTES = 96 * 1024
+    EMMA_FOUNDED_BYTES = 112 * 1024
 }; /* what a founded heap is charged for itself: what its tables and caches may touch */
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices);
 void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices);

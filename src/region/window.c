@@ -197,56 +197,25 @@ static void unmap_tract(emma_directory *directory, emma_tract *tract) {
         emma__plat_purge((uintptr_t)tract, bytes); /* too many mappings: the addresses are lost, the memory is not */
 }
 
-/* Call visit for each claimed slot of a region that holds something. */
-static void visit_slots(emma_region *region, void visit(emma_region *region, unsigned slot, bool is_huge)) {
-    for (unsigned word = 0; word < EMMA_REGION_SLOT_WORDS; word++) {
-        uint64_t huge = ATOMIC_LOAD(&region->word[word].huge, relaxed);
-        uint64_t bits = huge | ATOMIC_LOAD(&region->word[word].tract, relaxed);
-        for (; bits != 0; bits &= bits - 1) {
-            unsigned bit = emma__bits_lowest(bits);
-            visit(region, word * 64 + bit, (huge >> bit & 1) != 0);
-        }
-    }
-}
-
-static void release_huge(emma_region *region, unsigned slot, bool is_huge) {
-    uintptr_t address = emma__region_slot_address(region, slot);
-    if (is_huge)
-        emma__huge_release(region->owner, (emma_huge *)address); // NOLINT(performance-no-int-to-ptr)
-}
-
-void emma__huge_release_all(emma_regions *regions) {
-    for (emma_region *region = regions->first; region != 0; region = region->next)
-        visit_slots(region, release_huge);
-}
-
-/* The tract that a heap was founded on holds what describes the others. */
-static bool is_founded(const emma_region *region, unsigned slot) {
-    return region->header_bytes == 0 && slot == 0;
-}
-
-static void unmap_slot(emma_region *region, unsigned slot, bool is_huge) {
-    if (!is_huge && !is_founded(region, slot))
-        unmap_tract(region->owner->directory, emma__tract_of(emma__region_slot_address(region, slot)));
-}
-
 void emma__regions_destroy(emma_regions *regions) {
     emma_directory *directory = regions->directory;
+    uintptr_t founded = regions->is_made ? regions->first->base : 0; /* the tract that regions itself lies in */
     emma__huge_release_all(regions);
-    emma_region *founded = 0;
+    emma_tract *next_tract;
+    for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0; tract = next_tract) {
+        next_tract = emma__regions_next_tract(regions, tract);
+        if ((uintptr_t)tract != founded)
+            unmap_tract(directory, tract);
+    }
     emma_region *next;
     for (emma_region *region = regions->first; region != 0; region = next) {
         next = region->next;
-        visit_slots(region, unmap_slot);
         if (region->header_bytes != 0)
             emma__plat_unmap((uintptr_t)region, region->header_bytes);
-        else
-            founded = region;
     }
     if (founded == 0)
         return;
-    uintptr_t address = founded->base;
-    unmap_tract(directory, emma__tract_of(address)); /* regions itself lay in it */
+    unmap_tract(directory, emma__tract_of(founded));
     ATOMIC_SUB(&directory->made, 1, relaxed);
-    ATOMIC_STORE(&directory->next_place, number_of(address), relaxed); /* its tables and pages are warm */
+    ATOMIC_STORE(&directory->next_place, number_of(founded), relaxed); /* its tables and pages are warm */
 }

@@ -8,7 +8,7 @@
 #include "span/span_word.h"
 
 enum {
-    REFILL_SPANS_MAX = 4,
+    REFILL_SPANS_MAX = 8,
     SPARSE_SHARE = 8,
     GROUPS = 8, /* slices that a chain is sorted by on its way home; handlers have little stack */
 };
@@ -181,6 +181,11 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
     emma_chain chain = emma__chain_empty(capacity);
     unsigned total = 0;
     bool has_carved = false;
+    struct {
+        emma_span *span;
+        uintptr_t start;
+    } refused[REFILL_SPANS_MAX]; /* nothing could be carved in them: kept until the end, so that others are found */
+    unsigned refusals = 0;
     for (unsigned i = 0; i < REFILL_SPANS_MAX && total * 2 < want && !has_carved; i++) {
         uintptr_t start = 0;
         emma_span *span = emma__offer_claim(spans, class, &start);
@@ -192,9 +197,16 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
         unsigned taken = take(span, start, class, &chain, want - total);
         /* A page at a time: what is never used is never touched. But there are lines in which no block starts. */
         has_carved = taken != 0 && span->fresh_lines != fresh_lines;
-        emma__span_disown(spans, span, start, taken);
         total += taken;
+        if (taken != 0) {
+            emma__span_disown(spans, span, start, taken);
+        } else {
+            refused[refusals].span = span;
+            refused[refusals++].start = start;
+        }
     }
+    while (refusals-- > 0)
+        emma__span_disown(spans, refused[refusals].span, refused[refusals].start, 0);
     ATOMIC_ADD(&spans->out_bytes, total * emma__class_size(class), relaxed);
     *count = total;
     return chain;

@@ -200,7 +200,7 @@ static void *use_by_session(void *argument) {
 }
 
 static void threads_have_sessions(void) {
-    shared_heap = emma_heap_create(NULL);
+    shared_heap = emma_heap_create(&(emma_heap_config){.flags = EMMA_HEAP_NO_CPU_CACHES});
     pthread_t threads[8];
     for (size_t i = 0; i < STORM_COUNT(threads); i++)
         EXPECT(pthread_create(&threads[i], NULL, use_by_session, (void *)(i + 1)) == 0); // NOLINT

@@ -1,7 +1,8 @@
 /* emma_heap.h: heaps of your own: as many as you like, for any thread, limited, gone at once.
  *
- * Everything that one can do with emma's default heap, one can do with a heap that one made. A heap has its own memory,
- * limit, handlers and figures; destroying it gives back everything in it, whatever is still allocated.
+ * What one can do with emma's default heap, one can do with a heap that one made; but options (emma_configure) and the
+ * janitor are the default heap's. A heap has its own memory, limit, handlers and figures; destroying it gives back
+ * everything in it, whatever is still allocated.
  *
  *     emma_heap *heap = emma_heap_create(&(emma_heap_config){.limit_bytes = 1 << 20});
  *     char *text = emma_heap_malloc(heap, 100);
@@ -25,16 +26,19 @@ typedef struct emma_heap emma_heap;
 
 /* No memory for a block of so many bytes: the heap's limit is reached, or the system refuses, and giving back what is not in
  * use did not help. The handler may free something, or raise the limit. Returns: 1 to try again, 0 to let the allocation
- * fail (NULL). It is not called while it runs in the same thread. */
+ * fail (NULL). It is not called while it runs in the same thread. It returns: one that is left by longjmp is the last that
+ * this thread asks. */
 typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
 
 /* The soft limit was passed, upwards: once, until committed memory is below it again. */
 typedef void emma_soft_limit(emma_heap *heap, size_t committed_bytes, void *context);
 
 enum {
-    EMMA_HEAP_ZERO_ON_FREE = 1, /* blocks are cleared when they are freed */
-    EMMA_HEAP_NO_CPU_CACHES =
-        2, /* only caches that are claimed by a try (docs/ARCHITECTURE.md): less memory per heap */
+    /* Blocks, and what realloc cuts off them, are cleared when they are freed; the first word of a free block is emma's.
+     * Resetting and destroying clear nothing. */
+    EMMA_HEAP_ZERO_ON_FREE = 1,
+    /* No cache for each processor: 2 KiB less for each of them, slower with many threads. */
+    EMMA_HEAP_NO_CPU_CACHES = 2,
 };
 
 /* What a heap did. */
@@ -110,16 +114,18 @@ typedef struct emma_heap_config {
 #define EMMA_HEAP_LEAST_MEMORY_BYTES ((size_t)8 * 1024)
 
 /* Make a heap. config NULL: all defaults.
- * Returns: NULL iff memory is refused, the limit is too low, or config is of a later version and asks for what this one does not know.
- * Owns: the caller; until emma_heap_destroy. Cost: one system call. */
+ * Returns: NULL iff memory is refused; the limit is too low; the memory given is too small, or lies in a small block of
+ * emma's; or config asks for what this version does not know.
+ * Owns: the caller, until emma_heap_destroy. Cost: one system call; the first in a process makes one more. */
 EMMA_API emma_heap *emma_heap_create(const emma_heap_config *config) EMMA_NOEXCEPT;
 
 /* Give back everything that the heap holds; all of its blocks are gone. NULL: nothing happens.
- * Requires: no other thread uses the heap or its blocks any more. The default heap cannot be destroyed: that is reported.
+ * Requires: nobody uses the heap or its blocks any more, and every session of it has ended. A destroyed heap is not looked
+ * at again: neither is NULL, unless it is said. The default heap cannot be destroyed: that is reported.
  * Cost: a system call for each 64 MiB and each huge block, however many blocks there are. */
 EMMA_API void emma_heap_destroy(emma_heap *heap) EMMA_NOEXCEPT;
 
-/* All blocks of the heap are gone; its memory stays for the next ones. Limit, handlers and options stay.
+/* All blocks of the heap are gone; its memory stays for the next ones. Limit and handlers stay.
  * Requires: as emma_heap_destroy. Cost: O(memory in use), no step for each block. */
 EMMA_API void emma_heap_reset(emma_heap *heap) EMMA_NOEXCEPT;
 
@@ -169,7 +175,7 @@ EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
 
 /* Change the limits; 0: none. A limit below what is committed holds for what comes.
  * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large blocks and
- * of freed memory that is kept, and EMMA_HEAP_LEAST_BYTES / 2 for the heap itself. */
+ * of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 2 KiB for each processor. */
 EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
 
@@ -213,20 +219,21 @@ typedef struct emma_description {
     emma_heap *heap; /* NULL: not in emma's memory */
     void *start;     /* of the block that holds the address */
     size_t size;     /* its usable bytes */
-    emma_block_state
-        state; /* a small block is told free by its contents: a live one that looks free is looked up in its span and
-                               the caches; where these are in use by others at the moment, LIVE is said */
+    /* A small block is told free by its contents; what looks free is looked up in its span and the caches. Where these are
+     * in use by others at the moment, LIVE is said. */
+    emma_block_state state;
 } emma_description;
 
-/* Describe an address; any value may be asked for, but not in a heap that is being destroyed.
+/* Describe an address; any value may be asked for, but not in a heap that is being destroyed, nor in a block above 32 MiB
+ * that is being freed.
  * Returns: 1 iff it lies in a block. Cost: a few loads; for what looks free, a walk through its span. */
 EMMA_API int emma_describe(const void *address, emma_description *description) EMMA_NOEXCEPT;
 
-/* Called for each block, in no order; returns 0 to go on, else the walk ends. It may use any heap. */
+/* Called for each block, in no order; returns 0 to go on, else the walk ends. It may use any heap, and free the block. */
 typedef int emma_walker(const emma_description *block, void *context);
 
 /* Visit the live blocks of a heap. Exact when nobody else changes the heap; else each block that lives throughout is visited, and
- * none twice that does. Blocks in caches are sent home first, where that can be done without waiting; what cannot is visited as live.
+ * none twice that does. No block above 32 MiB may be freed meanwhile. Blocks in caches are sent home first, where that can be done without waiting; what cannot is visited as live.
  * Returns: what the walker returned last; 0 at the end. Cost: O(memory in use). */
 EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context) EMMA_NOEXCEPT;
 
@@ -239,12 +246,16 @@ EMMA_API int emma_free_range(void *from, size_t size) EMMA_NOEXCEPT;
 
 /* A growing and shrinking range of the heap's, as sbrk(2) without the process's break. delta > 0: the range is longer by
  * so many bytes, which read as zero where they are new; delta < 0: shorter, whole pages go back.
- * Returns: the old end of the range; NULL iff memory is refused, the range is 4 GiB long (less where so much address space is refused), or has not so many bytes, or another
- * thread moved its end while this one shortened it. */
+ * All of it counts against the limit. No block lies in it: emma_heap_of does not know it.
+ * Returns: the old end of the range; NULL iff memory is refused, the range is 4 GiB long (less where so much address space
+ * is refused), or has not so many bytes, or another thread, or a handler, moved its end while this one shortened it: what
+ * was to be given up is then lost. */
 EMMA_API void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) EMMA_NOEXCEPT;
 
 /* A session: one cache of the heap, claimed once. What is done through it costs no claim, no restartable sequence and no
- * thread-local storage. For one thread at a time. */
+ * thread-local storage. For one thread at a time; not for a handler that interrupted a function of the same session. At
+ * most four of a heap have a cache at one time; further ones work as the functions of the heap. What the cache holds counts
+ * as used, and others do not see into it, until the session ends: before the heap is reset or destroyed. */
 typedef struct emma_session {
     emma_heap *heap;
     void *cache; /* NULL: none could be had; the functions work, slower */

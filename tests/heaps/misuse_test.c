@@ -221,7 +221,7 @@ static void what_is_right_passes(void) {
 static void stay_here(void) {
     cpu_set_t here;
     CPU_ZERO(&here);
-    CPU_SET(sched_getcpu(), &here);
+    CPU_SET((size_t)sched_getcpu(), &here);
     EXPECT(sched_setaffinity(0, sizeof here, &here) == 0);
 }
 

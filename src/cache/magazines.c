@@ -94,7 +94,9 @@ static void give_back(uint32_t bytes, emma_depot *depot) {
 
 /* Let other classes give up what they have, going round, until the cache as a whole holds no more than it may. */
 static void keep_to_budget(emma_magazines *magazines, emma_depot *depot, unsigned class) {
-    if (++magazines->too_little > EMMA_CACHE_BUDGET_PATIENCE)
+    /* The first time soon: threads that live shortly but work much get that far. */
+    unsigned patience = magazines->earned_bytes == 0 ? EMMA_CACHE_BUDGET_PATIENCE / 4 : EMMA_CACHE_BUDGET_PATIENCE;
+    if (++magazines->too_little > patience)
         earn(magazines, depot);
     uint32_t budget = budget_of(magazines);
     for (unsigned i = 0; i < EMMA_CLASS_COUNT && magazines->granted_bytes > budget; i++) {

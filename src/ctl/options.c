@@ -42,9 +42,9 @@ static bool ends(char c) {
     return c == '\0' || c == ',';
 }
 
-static const char *parse_choice(const char *text, kind kind, size_t *value) {
-    for (size_t i = 0; choices[kind][i] != 0; i++) {
-        const char *end = skip(text, choices[kind][i]);
+static const char *parse_choice(const char *text, kind which, size_t *value) {
+    for (size_t i = 0; choices[which][i] != 0; i++) {
+        const char *end = skip(text, choices[which][i]);
         if (end != 0 && ends(*end)) {
             *value = i;
             return end;

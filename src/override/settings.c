@@ -33,7 +33,7 @@ static void help(void) {
 }
 
 __attribute__((constructor)) static void read_settings(void) {
-    emma_configure("janitor=on");
+    emma_configure("janitor=threads");
     const char *settings = secure_getenv(EMMA_NAME_UPPER "_CONF");
     if (settings == 0)
         return;

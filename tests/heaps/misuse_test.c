@@ -222,7 +222,7 @@ static void stay_here(void) {
     cpu_set_t here;
     CPU_ZERO(&here);
     CPU_SET((size_t)sched_getcpu(), &here);
-    EXPECT(sched_setaffinity(0, sizeof here, &here) == 0);
+    sched_setaffinity(0, sizeof here, &here); /* refused: the test may then fail */
 }
 
 int main(void) {

@@ -108,6 +108,7 @@ static void late_frees(void) {
 }
 
 static void one_thread_with_janitor(void) {
+    EXPECT(emma_configure("janitor=on") == NULL);
     resident_at_first = storm_resident_bytes();
     burst_blocks = 400000;
     burst_max_bytes = 500;

@@ -121,7 +121,7 @@ size_t emma_fit_usable_size(const emma_fit *fit, const void *memory) {
 }
 
 /* The block has size bytes from now on, without moving. Returns: false iff it cannot have them where it is. */
-static bool resize_in_place(emma_fit *fit, emma_fit_block *block, size_t size) {
+static EMMA_ALWAYS_INLINE bool resize_in_place(emma_fit *fit, emma_fit_block *block, size_t size) {
     size_t before = emma__fit_block_size(block), now = before;
     emma_fit_block *next = emma__fit_block_at(block, before);
     if (size > before) {

@@ -146,7 +146,10 @@ static void misses_count_in_a_row(void) {
     make_all();
     for (unsigned i = 0; i < EMMA_STRIPES; i++)
         heap.shared.entry[i]->misses = EMMA_STRIPE_PATIENCE - 1;
-    give(1, alloc(1));
+    emma_stripe *claimed = emma__shared_claim(&heap.shared, &heap.depot);
+    OK(claimed != 0);
+    IS(claimed->misses, 0);
+    emma__shared_unclaim(&heap.shared, &heap.depot, claimed);
     unsigned zero = 0;
     for (unsigned i = 0; i < EMMA_STRIPES; i++)
         zero += heap.shared.entry[i]->misses == 0;

@@ -8,8 +8,8 @@ HEAPS_WITH    := tests/heaps/heap_work.c tests/storm/storm.c
 HEAPS_HEADERS := $(wildcard tests/heaps/*.h) tests/storm/storm.h tests/unit/unit.h include/emma.h include/emma_heap.h
 
 # The longest first.
-HEAPS_TESTS ?= heap_storm_test number_test account_test limit_test session_test object_test look_test handler_test \
-    misuse_test
+HEAPS_TESTS ?= heap_storm_test number_test account_test limit_test session_test heap_cpu_storm_test object_test \
+    look_test handler_test misuse_test
 
 .PHONY: test-heaps
 test-heaps: $(HEAPS_TESTS:%=$(HEAPS_OUT)/%)
@@ -17,6 +17,7 @@ test-heaps: $(HEAPS_TESTS:%=$(HEAPS_OUT)/%)
 	prove --jobs 2 --timer --exec '' $^
 
 # With the census of the unit tests.
+$(HEAPS_OUT)/heap_cpu_storm_test: tests/heaps/stamped.c tests/unit/census.c tests/unit/unit.c
 $(HEAPS_OUT)/account_test: tests/unit/census.c tests/unit/unit.c
 
 $(HEAPS_OUT)/%_test: tests/heaps/%_test.c $(HEAPS_WITH) $(CORE_OBJECTS) $(HEAPS_HEADERS)

@@ -9,7 +9,8 @@
  *     emma_heap_destroy(heap);
  *
  * For every function here, unless it says otherwise, what emma.h says holds: any number of threads at once, none of which
- * waits for another; signal handlers; fork; NULL (or 0) where memory is refused. A heap belongs to no thread.
+ * waits for another; signal handlers; fork; NULL (or 0) where memory is refused. A heap belongs to no thread. A child that
+ * shares its parent's memory (vfork) may use only heaps with EMMA_HEAP_NO_CPU_CACHES, and the default one unless cache=cpu.
  *
  * Licence: MIT OR Apache-2.0. */
 #ifndef EMMA_HEAP_H

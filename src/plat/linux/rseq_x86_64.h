@@ -1,26 +1,14 @@
-/* rseq_x86_64.h: the restartable sequences on x86-64; see plat/rseq.h. The thread pointer is the base of %fs; each store is a
- * release. Between the labels 1 and 2 lies what is restarted: no call, no system call. At 5 all ends meet: the zero flag says
- * that the sequence did nothing, and code then says why.
+/* rseq_x86_64.h: the restartable sequences on x86-64; see plat/rseq.h. The thread pointer is the base of %fs; each
+ * store is a release. Between the labels 1 and 2 lies what is restarted: no call, no system call. At 5 all ends meet:
+ * the zero flag says that the sequence did nothing, and code then says why.
  *
- * Not asm goto: gcc before 12.4 and 13.3 goes wrong with its outputs (PR 113921), clang 14 with one that is never reached. */
+ * Not asm goto: gcc before 12.4 and 13.3 goes wrong with its outputs (PR 113921), clang 14 with one that is never
+ * reached. */
 #ifndef EMMA_PLAT_RSEQ_X86_64_H
 #define EMMA_PLAT_RSEQ_X86_64_H
 
+#include "plat/linux/rseq_descriptor.h"
 #include "plat/rseq.h"
-
-enum { EMMA_HAS_RSEQ = 1 };
-
-/* The descriptor: version and flags 0, the begin, the length, where an abort goes. Debuggers find it by the array. */
-#define EMMA_RSEQ_DESCRIPTOR                                                                                           \
-    ".pushsection .data.rel.ro.rseq_cs, \"aw\", @progbits\n\t"                                                         \
-    ".balign 32\n"                                                                                                     \
-    "3:\n\t"                                                                                                           \
-    ".long 0, 0\n\t"                                                                                                   \
-    ".quad 1f, 2f - 1f, 4f\n\t"                                                                                        \
-    ".popsection\n\t"                                                                                                  \
-    ".pushsection __rseq_cs_ptr_array, \"aw\", @progbits\n\t"                                                          \
-    ".quad 3b\n\t"                                                                                                     \
-    ".popsection\n\t"
 
 /* Name the sequence in the area; then, not before, read the number. %rcx becomes the way from slot 0. */
 #define EMMA_RSEQ_ENTER                                                                                                \
@@ -32,7 +20,8 @@ enum { EMMA_HAS_RSEQ = 1 };
     "jae 7f\n\t"                                                                                                       \
     "shlq %[log2], %%rcx\n\t"
 
-/* The kernel goes to 4; the signature stands before it, as the operand of ud1. To 7 goes who has no slot, to 8 who is refused. */
+/* The kernel goes to 4; the signature stands before it, as the operand of ud1. To 7 goes who has no slot, to 8 who is
+ * refused. */
 #define EMMA_RSEQ_LEAVE                                                                                                \
     "2:\n\t"                                                                                                           \
     ".pushsection __rseq_failure, \"ax\", @progbits\n\t"                                                               \
@@ -116,7 +105,6 @@ static inline uint32_t emma__rseq_hint(const emma_rseq *rseq) {
     return id;
 }
 
-#undef EMMA_RSEQ_DESCRIPTOR
 #undef EMMA_RSEQ_ENTER
 #undef EMMA_RSEQ_LEAVE
 #undef EMMA_RSEQ_SEQUENCE

@@ -21,10 +21,13 @@ static void find(const char *name, void *function) {
     memcpy(function, &found, sizeof found);
 }
 
-static emma_heap *(*emma_create)(const emma_heap_config *);
-static void (*emma_destroy)(emma_heap *);
-static void *(*emma_get)(emma_heap *, size_t);
-static void (*emma_put)(emma_heap *, void *);
+/* Of emma and mimalloc, whose heaps are pointers: whichever is preloaded. */
+static void *(*emma_create)(const emma_heap_config *);
+static void *(*mimalloc_create)(void);
+static void (*destroy_pointer)(void *heap);
+static void *(*get_by_pointer)(void *heap, size_t size);
+static void (*emma_put)(void *heap, void *block);
+static void (*mimalloc_put)(void *block);
 
 static maker_heap emma_create_limited(size_t limit_bytes) {
     return (maker_heap)emma_create(&(emma_heap_config){.limit_bytes = limit_bytes});
@@ -34,52 +37,20 @@ static maker_heap emma_create_any(void) {
     return (maker_heap)emma_create(NULL);
 }
 
-static void emma_destroy_one(maker_heap heap) {
-    emma_destroy((emma_heap *)heap);
-}
-
-static void *emma_get_in(maker_heap heap, size_t size) {
-    return emma_get((emma_heap *)heap, size);
-}
-
-static void emma_put_in(maker_heap heap, void *block) {
-    emma_put((emma_heap *)heap, block);
-}
-
-static maker emma(void) {
-    maker found = {
-        .name = "emma",
-        .create = emma_create_any,
-        .destroy = emma_destroy_one,
-        .get = emma_get_in,
-        .put = emma_put_in,
-        .create_limited = emma_create_limited,
-    };
-    find("emma_heap_create", &emma_create);
-    find("emma_heap_destroy", &emma_destroy);
-    find("emma_heap_malloc", &emma_get);
-    find("emma_heap_free", &emma_put);
-    find("emma_malloc", &found.get_default);
-    find("emma_free", &found.put_default);
-    find("emma_thread_exit", &found.leave);
-    return found;
-}
-
-static void *(*mimalloc_create)(void);
-static void (*mimalloc_destroy)(void *);
-static void *(*mimalloc_get)(void *, size_t);
-static void (*mimalloc_put)(void *);
-
 static maker_heap mimalloc_create_any(void) {
     return (maker_heap)mimalloc_create();
 }
 
-static void mimalloc_destroy_one(maker_heap heap) {
-    mimalloc_destroy((void *)heap);
+static void destroy_one(maker_heap heap) {
+    destroy_pointer((void *)heap);
 }
 
-static void *mimalloc_get_in(maker_heap heap, size_t size) {
-    return mimalloc_get((void *)heap, size);
+static void *get_in(maker_heap heap, size_t size) {
+    return get_by_pointer((void *)heap, size);
+}
+
+static void emma_put_in(maker_heap heap, void *block) {
+    emma_put((void *)heap, block);
 }
 
 static void mimalloc_put_in(maker_heap heap, void *block) {
@@ -87,20 +58,39 @@ static void mimalloc_put_in(maker_heap heap, void *block) {
     mimalloc_put(block);
 }
 
+static maker emma(void) {
+    maker found = {
+        .name = "emma",
+        .create = emma_create_any,
+        .destroy = destroy_one,
+        .get = get_in,
+        .put = emma_put_in,
+        .create_limited = emma_create_limited,
+    };
+    find("emma_heap_create", &emma_create);
+    find("emma_heap_destroy", &destroy_pointer);
+    find("emma_heap_malloc", &get_by_pointer);
+    find("emma_heap_free", &emma_put);
+    find("emma_malloc", &found.get_default);
+    find("emma_free", &found.put_default);
+    find("emma_thread_exit", &found.leave);
+    return found;
+}
+
 static maker mimalloc(void) {
     maker found = {
         .name = "mimalloc",
         .create = mimalloc_create_any,
-        .destroy = mimalloc_destroy_one,
-        .get = mimalloc_get_in,
+        .destroy = destroy_one,
+        .get = get_in,
         .put = mimalloc_put_in,
     };
     find("mi_heap_new", &mimalloc_create);
-    find("mi_heap_destroy", &mimalloc_destroy);
-    find("mi_heap_malloc", &mimalloc_get);
+    find("mi_heap_destroy", &destroy_pointer);
+    find("mi_heap_malloc", &get_by_pointer);
     find("mi_free", &mimalloc_put);
     find("mi_malloc", &found.get_default);
-    find("mi_free", &found.put_default);
+    found.put_default = mimalloc_put;
     return found;
 }
 

@@ -23,9 +23,6 @@ int main(int argc, char **argv) {
         sizes[i] = work_size(&random, low, high);
         blocks[i] = work_make(sizes[i]);
     }
-    for (size_t i = 0; i < live; i++) {
-        if (blocks[i])
-            work_drop(blocks[i], sizes[i]);
-    }
+    work_drop_all(blocks, sizes, live);
     return work_end(0);
 }

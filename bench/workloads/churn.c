@@ -26,10 +26,7 @@ static void churn_body(size_t number, void *shared) {
         sizes[i] = work_size(&random, plan->low, plan->high);
         blocks[i] = work_make(sizes[i]);
     }
-    for (size_t i = 0; i < plan->live; i++) {
-        if (blocks[i])
-            work_drop(blocks[i], sizes[i]);
-    }
+    work_drop_all(blocks, sizes, plan->live);
     free(sizes);
     free(blocks);
 }

@@ -65,8 +65,7 @@ static void line_body(size_t number, void *shared) {
     while (self.lives_left > 0)
         pthread_cond_wait(&self.ended, &self.lock);
     pthread_mutex_unlock(&self.lock);
-    for (size_t i = 0; i < self.live; i++)
-        work_drop(self.blocks[i], self.sizes[i]);
+    work_drop_all(self.blocks, self.sizes, self.live);
     free(self.sizes);
     free(self.blocks);
 }

@@ -129,6 +129,13 @@ static inline void work_drop(void *block, size_t size) {
     free(block);
 }
 
+/* All blocks of a table; NULL: there is none. */
+static inline void work_drop_all(void *const *blocks, const size_t *sizes, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (blocks[i])
+            work_drop(blocks[i], sizes[i]);
+}
+
 /* Threads: runs body(number, shared) in `count` threads and waits for them all; one thread is the caller itself. */
 
 typedef void work_body(size_t number, void *shared);

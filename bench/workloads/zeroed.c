@@ -33,10 +33,7 @@ int main(int argc, char **argv) {
         check_zero(blocks[i], sizes[i]);
         work_stamp(blocks[i], sizes[i]);
     }
-    for (size_t i = 0; i < live; i++) {
-        if (blocks[i])
-            work_drop(blocks[i], sizes[i]);
-    }
+    work_drop_all(blocks, sizes, live);
     free(sizes);
     free(blocks);
     return work_end(0);

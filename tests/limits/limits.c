@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../storm/storm.h"
+
 size_t limits_used_bytes(int which) {
     char text[4096];
     int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -43,6 +45,20 @@ static bool next_line(lines *in, const char **line) {
         if (got <= 0)
             return false;
         in->to += (size_t)got;
+    }
+}
+
+size_t limits_any_size(uint64_t *random) {
+    switch (storm_below(random, 16)) {
+    case 0:
+        return storm_below(random, (size_t)40 << 20);
+    case 1:
+        return storm_below(random, 8) == 0 ? storm_below(random, (size_t)130 << 20) : 1;
+    case 2:
+    case 3:
+        return storm_below(random, (size_t)2 << 20);
+    default:
+        return storm_below(random, 40000);
     }
 }
 

@@ -101,26 +101,12 @@ static void free_without_mappings(void) {
 static void *live[THREADS][SLOTS];
 static _Atomic(uint64_t) runs;
 
-static size_t any_size(uint64_t *state) {
-    switch (storm_random(state) % 16) {
-    case 0:
-        return storm_below(state, 40 * MIB);
-    case 1:
-        return storm_below(state, 8) == 0 ? storm_below(state, 130 * (size_t)MIB) : 1;
-    case 2:
-    case 3:
-        return storm_below(state, 2 * MIB);
-    default:
-        return storm_below(state, 40000);
-    }
-}
-
 static void *work(void *argument) {
     void **mine = argument;
     uint64_t state = storm_seed() ^ (uintptr_t)argument ^ (uint64_t)atomic_fetch_add(&runs, 1) << 48;
     for (size_t step = 0; step < storm_amount(STEPS, 20 * STEPS); step++) {
         void **slot = &mine[storm_below(&state, SLOTS)];
-        size_t size = any_size(&state);
+        size_t size = limits_any_size(&state);
         if (storm_below(&state, 3) == 0) {
             void *other = realloc(*slot, size + 1);
             *slot = other != NULL ? other : *slot;

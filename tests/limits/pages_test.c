@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../storm/storm.h"
+#include "limits.h"
 #include "plat/plat.h"
 
 enum { PAGE = 65536, MIB = 1 << 20, THREADS = 3, SLOTS = 300, STEPS = 40000 };
@@ -96,20 +97,6 @@ bool __wrap_emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_byte
 }
 // NOLINTEND(bugprone-reserved-identifier)
 
-static size_t any_size(uint64_t *state) {
-    switch (storm_random(state) % 16) {
-    case 0:
-        return storm_below(state, 40 * MIB);
-    case 1:
-        return storm_below(state, 8) == 0 ? storm_below(state, 130 * (size_t)MIB) : 1;
-    case 2:
-    case 3:
-        return storm_below(state, 2 * MIB);
-    default:
-        return storm_below(state, 40000);
-    }
-}
-
 static void fill(char *block, size_t size) {
     if (block == NULL)
         return;
@@ -130,7 +117,7 @@ static void *work(void *argument) {
     size_t size[SLOTS] = {0};
     for (size_t step = 0; step < STEPS; step++) {
         size_t i = storm_below(&state, SLOTS);
-        size_t next = any_size(&state) + 1;
+        size_t next = limits_any_size(&state) + 1;
         if (block[i] != NULL && storm_below(&state, 3) == 0) {
             char *moved = emma_realloc(block[i], next);
             if (!EXPECT(moved != NULL) || !EXPECT(is_filled(moved, next < size[i] ? next : size[i], size[i])))

@@ -141,19 +141,12 @@ static void fork_once(uint64_t seed) {
     EXPECT(child > 0 && storm_reap(child));
 }
 
-static size_t cached(void) {
-    size_t count = 0;
-    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
-        count += emma__cpu_count(&cpu, class);
-    return count;
-}
-
 /* Exact, unless a stripe of the shared cache was replaced: what that one held may be lost (cache/shared.h). */
 static bool sound(size_t live) {
     unit_census census;
     if (heap.shared.made > EMMA_STRIPES)
         return unit_spans_sound(&heap.depot.spans, &census);
-    return emma__cpu_valid(&cpu) && unit_heap_sound(&heap, live + cached());
+    return emma__cpu_valid(&cpu) && unit_heap_sound(&heap, live + unit_cpu_blocks(&cpu));
 }
 
 static void begin(void) {
@@ -192,7 +185,7 @@ static void storm_of(bool with_forks) {
         end(&tables[i]);
     EXPECT(sound(0));
     emma__cpu_empty(&cpu, &heap.depot);
-    EXPECT(cached() == 0 && sound(0));
+    EXPECT(unit_cpu_blocks(&cpu) == 0 && sound(0));
     storm_note("%u stripes", (unsigned)heap.shared.made);
     storm_note("%zu blocks from CPU caches, %zu not, %zu moves, %zu signals", atomic_load(&from_cpu),
                atomic_load(&from_shared), atomic_load(&moved), atomic_load(&handled));
@@ -255,12 +248,12 @@ static void single_steps(void) {
     mine->random = storm_seed();
     work(mine, 1000);
     size_t shared = atomic_load(&from_shared);
-    size_t before = cached();
+    size_t before = unit_cpu_blocks(&cpu);
     set_trap_flag(true);
     work(mine, 60);
     set_trap_flag(false);
     EXPECT(atomic_load(&from_shared) - shared > 10);
-    EXPECT(cached() == before);
+    EXPECT(unit_cpu_blocks(&cpu) == before);
     EXPECT(emma__cpu_valid(&cpu));
     storm_note("%zu steps", atomic_load(&steps));
     end(mine);

@@ -132,11 +132,18 @@ bool unit_spans_sound(emma_spans *spans, unit_census *census) {
     return charge_of(&spans->regions) == spans->regions.commit.bytes;
 }
 
-size_t unit_cached_blocks(const emma_heap *heap) {
+size_t unit_cpu_blocks(const emma_cpu *cpu) {
     size_t count = 0;
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+        count += emma__cpu_count(cpu, class);
+    return count;
+}
+
+size_t unit_cached_blocks(const emma_heap *heap) {
+    size_t count = unit_cpu_blocks(&heap->cpu);
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
         count += emma__depot_count(&heap->depot, class) + emma__registry_count(&heap->registry, class) +
-                 emma__shared_count(&heap->shared, class) + emma__cpu_count(&heap->cpu, class);
+                 emma__shared_count(&heap->shared, class);
     return count;
 }
 

@@ -54,15 +54,8 @@ static void give(unsigned class, void *block) {
     OK(emma__cpu_free(&cpu, &heap.depot, class, block));
 }
 
-static size_t cached(void) {
-    size_t count = 0;
-    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
-        count += emma__cpu_count(&cpu, class);
-    return count;
-}
-
 static bool sound(size_t live) {
-    return emma__cpu_valid(&cpu) && unit_heap_sound(&heap, live + cached());
+    return emma__cpu_valid(&cpu) && unit_heap_sound(&heap, live + unit_cpu_blocks(&cpu));
 }
 
 static void sequences(void) {
@@ -205,7 +198,7 @@ static void processors_change(void) {
             give(class_of[i], held[i]);
     OK(sound(0));
     emma__cpu_empty(&cpu, &heap.depot);
-    IS(cached(), 0);
+    IS(unit_cpu_blocks(&cpu), 0);
     OK(sound(0));
 }
 
@@ -240,17 +233,17 @@ static void flush_is_for_one_slot(void) {
         for (unsigned i = 0; i < 100; i++)
             give(9, held[i]);
     }
-    size_t before = cached();
+    size_t before = unit_cpu_blocks(&cpu);
     emma__cpu_flush(&cpu, &heap.depot);
-    OK(cached() < before && cached() > 0);
+    OK(unit_cpu_blocks(&cpu) < before && unit_cpu_blocks(&cpu) > 0);
     IS(slots[2].of[9].loaded, 0);
     IS(slots[2].granted_bytes, 0);
     OK(sound(0));
     be_on(0);
     emma__cpu_flush(&cpu, &heap.depot);
-    OK(cached() > 0);
+    OK(unit_cpu_blocks(&cpu) > 0);
     emma__cpu_empty(&cpu, &heap.depot);
-    IS(cached(), 0);
+    IS(unit_cpu_blocks(&cpu), 0);
     OK(sound(0));
     be_on(77);
     emma__cpu_flush(&cpu, &heap.depot);
@@ -325,7 +318,7 @@ static void registered(void) {
     }
     OK(unit_resident_pages(memory, bytes) <= cpu.rseq.cpus);
     emma__cpu_empty(&cpu, &heap.depot);
-    IS(cached(), 0);
+    IS(unit_cpu_blocks(&cpu), 0);
     OK(sound(0));
     emma__plat_unmap(memory, bytes + EMMA_RSEQ_SLOT_BYTES);
 }

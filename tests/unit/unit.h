@@ -34,8 +34,9 @@ bool unit_spans_sound(emma_spans *spans, unit_census *census);
 /* The same, and every block that is out is either cached or one of the live blocks; no class has more out than that. */
 bool unit_heap_sound(emma_heap *heap, size_t live_small_blocks);
 
-/* How many blocks of any class caches and depot hold. */
+/* How many blocks of any class caches and depot hold; CPU caches alone. */
 size_t unit_cached_blocks(const emma_heap *heap);
+size_t unit_cpu_blocks(const emma_cpu *cpu);
 
 /* Fill a block so that another block, or another size, would not pass as it. */
 void unit_fill(void *block, size_t size_bytes, uint64_t seed);

@@ -47,8 +47,11 @@ static bool is_gone(void) {
     return janitor_word() == EMMA_JANITOR_NONE && stack_user(0) == 0 && stack_user(1) == 0;
 }
 
-static bool is_unwatched(void) {
-    return EMMA_THREAD_SANITIZER || EMMA_ADDRESS_SANITIZER;
+static bool can_run(void) {
+    bool is_watched = EMMA_THREAD_SANITIZER || EMMA_ADDRESS_SANITIZER;
+    if (is_watched)
+        tap_skip("sanitizers do not know threads that libc did not make");
+    return !is_watched;
 }
 
 static void stays_off(void) {
@@ -72,10 +75,8 @@ static void has_nothing_to_do(void) {
 }
 
 static void cleans_up_and_ends(void) {
-    if (is_unwatched()) {
-        tap_skip("sanitizers do not know threads that libc did not make");
+    if (!can_run())
         return;
-    }
     unit_heap_reset(&heap);
     make_dirty();
     heap.purge.janitor = 2;
@@ -101,10 +102,8 @@ static void cleans_up_and_ends(void) {
 
 /* Whichever of the two comes first, the last look comes after the free. */
 static void a_free_at_its_end_is_seen(void) {
-    if (is_unwatched()) {
-        tap_skip("sanitizers do not know threads that libc did not make");
+    if (!can_run())
         return;
-    }
     unit_heap_reset(&heap);
     make_dirty();
     heap.purge.janitor = 2;
@@ -144,10 +143,8 @@ static bool is_idle(void) {
 
 /* Blocks come home while it idles, and no slice becomes free of it: the spans are compacted once more. */
 static void what_falls_while_it_idles_goes_back(void) {
-    if (is_unwatched()) {
-        tap_skip("sanitizers do not know threads that libc did not make");
+    if (!can_run())
         return;
-    }
     unit_heap_reset(&heap);
     for (unsigned i = 0; i < SMALL_BLOCKS; i++) {
         small[i] = unit_alloc(&heap, 0, SMALL_BYTES);

@@ -1,10 +1,8 @@
-/* lent_test.c: src/heap/lent.*, src/region/ranges.*: heaps over memory of the caller's, and donations. Threads are in
- * lent_storm_test.c. */
+/* lent_test.c: heap/lent.c: heaps over memory of the caller's, and donations. Threads are in lent_storm_test.c. */
 #include "../tap.h"
 #include "api/fast.h"
 #include "emma_heap.h"
 #include "heap/lent_claim.h"
-#include "plat/plat.h"
 #include "unit.h"
 
 enum { BUFFER_BYTES = 64 * 1024, MANY = 4096 };
@@ -351,110 +349,12 @@ static void the_handler_may_donate(void) {
     emma_heap_destroy(heap);
 }
 
-enum { TOLD = 64 };
-static struct {
-    emma_event event[TOLD];
-    unsigned count;
-} told;
-
-static void tell(emma_heap *heap, const emma_event *event, void *context) {
-    if (told.count < TOLD)
-        told.event[told.count++] = *event;
-    if (event->kind != EMMA_EVENT_DESTROYED && event->kind != EMMA_EVENT_MISUSE) /* it may use the heap */
-        emma_free(emma_heap_malloc(heap, 100));
-    if (context != 0)
-        *(unsigned *)context += 1;
-}
-
-static unsigned times(emma_event_kind kind, size_t *bytes) {
-    unsigned count = 0;
-    *bytes = 0;
-    for (unsigned i = 0; i < told.count; i++) {
-        count += told.event[i].kind == kind;
-        *bytes += told.event[i].kind == kind ? told.event[i].bytes : 0;
-    }
-    return count;
-}
-
-static void a_log_is_told(void) {
-    size_t bytes;
-    unsigned count = 0;
-    emma_heap *heap =
-        emma_heap_create(&(emma_heap_config){.limit_bytes = EMMA_HEAP_LEAST_BYTES * 4, .log = tell, .context = &count});
-    told.count = 0;
-    void *large = emma_heap_malloc(heap, 200000);
-    OK(times(EMMA_EVENT_GREW, &bytes) == 1 && bytes >= 200000);
-    emma_free(large);
-    emma_heap_collect(heap);
-    emma_free(emma_heap_malloc(heap, 10));
-    OK(times(EMMA_EVENT_SHRANK, &bytes) == 1 && bytes >= 200000);
-    IS(times(EMMA_EVENT_LIMIT, &bytes), 0);
-    OK(emma_heap_malloc(heap, EMMA_HEAP_LEAST_BYTES * 4) == 0);
-    OK(times(EMMA_EVENT_LIMIT, &bytes) >= 1 && bytes >= EMMA_HEAP_LEAST_BYTES * 4);
-    IS(times(EMMA_EVENT_OUT_OF_MEMORY, &bytes), 1);
-    IS(bytes, EMMA_HEAP_LEAST_BYTES * 4);
-    OK(emma_heap_donate(heap, other[0], sizeof other[0]));
-    OK(times(EMMA_EVENT_DONATED, &bytes) == 1 && bytes == sizeof other[0]);
-    emma_heap_reset(heap);
-    IS(times(EMMA_EVENT_RESET, &bytes), 1);
-    emma_heap_destroy(heap);
-    IS(times(EMMA_EVENT_DESTROYED, &bytes), 1);
-    IS(count, told.count);
-    emma_heap_set_log(emma_heap_default(), tell, &count);
-    told.count = 0;
-    large = emma_malloc(1 << 20);
-    emma_free(large);
-    OK(times(EMMA_EVENT_GREW, &bytes) == 1);
-    emma_heap_set_log(emma_heap_default(), 0, 0);
-}
-
-static void tell_misuse(emma_heap *heap, const emma_event *event, void *context) {
-    (void)context;
-    if (event->kind == EMMA_EVENT_MISUSE && emma_heap_of(event->address) == heap)
-        emma__plat_write_error("told: ", 6);
-}
-
-static void misuse_told(void) {
-    emma_heap *heap =
-        emma_heap_create(&(emma_heap_config){.memory = buffer, .memory_bytes = sizeof buffer, .log = tell_misuse});
-    void *a = emma_heap_malloc(heap, 100);
-    emma_free(a);
-    emma_free(a);
-}
-
-static void misuse_is_told(void) {
-    OK(unit_dies(misuse_told, "told: emma: free of what is not a live block"));
-}
-
 /* An earlier config ended before memory: what follows it is not read. */
 static void an_earlier_config_is_understood(void) {
     emma_heap_config config = {.size = offsetof(emma_heap_config, memory), .memory = buffer, .memory_bytes = 1};
     emma_heap *heap = emma_heap_create(&config);
     OK(heap != 0 && !is_in(heap, buffer, sizeof buffer));
     emma_heap_destroy(heap);
-}
-
-static void ranges_come_and_go(void) {
-    static emma_ranges ranges;
-    emma_range found;
-    int owners[2];
-    enum { COUNT = 1000 };
-    for (unsigned round = 0; round < 3; round++) {
-        for (uintptr_t i = 1; i <= COUNT; i++)
-            OK(emma__ranges_add(&ranges, (emma_range){i * 4096, i * 4096 + 64, &owners[i % 2]}, i % 3 == 0));
-        IS(ranges.count, COUNT);
-        for (uintptr_t i = 1; i <= COUNT; i++)
-            OK(emma__ranges_find(&ranges, i * 4096 + 63, &found) && found.owner == &owners[i % 2] &&
-               found.from == i * 4096);
-        OK(!emma__ranges_find(&ranges, 4096 + 64, &found));
-        OK(emma__ranges_overlap(&ranges, 4000, 4097) && !emma__ranges_overlap(&ranges, 4000, 4096) &&
-           !emma__ranges_overlap(&ranges, 4096 + 64, 8192));
-        emma__ranges_remove(&ranges, &owners[0], 0, UINTPTR_MAX);
-        IS(ranges.count, COUNT / 2);
-        OK(!emma__ranges_find(&ranges, 2 * 4096, &found) && emma__ranges_find(&ranges, 3 * 4096, &found));
-        emma__ranges_remove(&ranges, &owners[1], 0, UINTPTR_MAX);
-        IS(ranges.count + ranges.nested, 0);
-    }
 }
 
 TAP_MAIN({"a heap over 64 KiB: exhausted and back, at least 56 KiB of blocks", exhausts_64_kib_and_comes_back},
@@ -469,7 +369,4 @@ TAP_MAIN({"a heap over 64 KiB: exhausted and back, at least 56 KiB of blocks", e
          {"while claimed: frees and donations are left, requests are refused", what_comes_while_claimed_is_left},
          {"misuse is reported", misuse_is_reported},
          {"the handler for want of memory may donate", the_handler_may_donate},
-         {"a log is told what the heap did, and may use it", a_log_is_told},
-         {"a log is told of misuse before the end", misuse_is_told},
-         {"a config of an earlier version", an_earlier_config_is_understood},
-         {"the table of ranges: added, found, removed, used again", ranges_come_and_go})
+         {"a config of an earlier version", an_earlier_config_is_understood})

@@ -16,7 +16,7 @@ typedef struct error {
     void (*err)(void *block);
     size_t size;         /* of the block, live in the first heap */
     size_t offset;       /* what is wrong is so far behind its begin */
-    const char *message; /* NULL: it is not seen, and passes */
+    const char *message; /* NULL: that of a foreign address */
 } error;
 
 static emma_heap *heap;

@@ -100,6 +100,28 @@ static void once_by_free(void *block) {
     emma_free(block);
 }
 
+enum { HEAD = 50 };
+
+static void parts_overlap(void *block) {
+    char *start = (char *)block - HEAD;
+    emma_free_range(start, HEAD + 1);
+    emma_free_range(start + HEAD, 2);
+}
+
+static void a_part_after_the_last(void *block) {
+    emma_free_range(block, SIZE_MAX);
+    emma_free_range(block, 1);
+}
+
+static void a_part_of_a_freed_block(void *block) {
+    emma_heap_free(heap, block);
+    emma_free_range(block, 1);
+}
+
+static void a_part(void *block) {
+    emma_free_range(block, 1);
+}
+
 static void realloc_it(void *block) {
     emma_heap_realloc(heap, block, 100000);
 }
@@ -121,6 +143,8 @@ static void reset_the_default(void *block) {
 static const char another[] = "free of a block of another heap";
 static const char cannot_destroy[] = "the default heap cannot be destroyed";
 static const char cannot_reset[] = "the default heap cannot be reset";
+static const char part_twice[] = "a part of a block was freed twice";
+static const char no_part[] = "free of a part of what is not a live block";
 
 enum { LOCAL = 0 }; /* size: not a block at all */
 
@@ -152,6 +176,13 @@ static error errors[] = {
     {"within a huge block", once_by_free, (size_t)40 << 20, 1 << 20, NULL},
     {"an address that is no block", free_a_local, LOCAL, 0, NULL},
     {"realloc within a small block", realloc_it, 64, 8, "realloc of what is not a live block"},
+    {"a byte of a small block twice", parts_overlap, 640, HEAD, part_twice},
+    {"a byte of a large block twice", parts_overlap, 100000, HEAD, part_twice},
+    {"a part of a small block behind its last", a_part_after_the_last, 64, 0, no_part},
+    {"a part of a large block behind its last", a_part_after_the_last, 100000, 0, no_part},
+    {"a part of a small block that is free", a_part_of_a_freed_block, 64, 0, no_part},
+    {"a part of a huge block that is free", a_part_of_a_freed_block, (size_t)40 << 20, 0, no_part},
+    {"a part of what is no block", a_part, LOCAL, 0, no_part},
     {"destroy of the default heap", destroy_the_default, 64, 0, cannot_destroy},
     {"reset of the default heap", reset_the_default, 64, 0, cannot_reset},
 };

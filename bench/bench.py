@@ -34,7 +34,14 @@ def parse(words):
     p.add_argument("--quiet", action="store_true", help="no progress")
     p.add_argument("--list", action="store_true", help="list the rows and end")
     p.add_argument("--report", metavar="JSON", help="measure nothing: show these results again")
-    return p.parse_args(words)
+    options = p.parse_args(words)
+    if options.rounds < 1:
+        p.error(f"--rounds takes a number from 1 on, not {options.rounds}")
+    if options.idle is not None and options.idle < 0:
+        p.error(f"--idle takes a number from 0 on, not {options.idle:g}")
+    if options.report and not os.path.exists(options.report):
+        p.error(f"there is no {options.report}")
+    return options
 
 
 def workload_job(workload, build, quick):
@@ -48,9 +55,13 @@ def all_jobs(options):
 
 
 def choose_jobs(jobs, only, groups):
-    if only:
-        return [job for job in jobs if any(fnmatch.fnmatch(job.name, pattern) for pattern in only.split(","))]
-    return [job for job in jobs if job.group in groups.split(",")]
+    """Those that match, or are in a group. Every group must exist, every pattern match something."""
+    known = [job.name for job in jobs] if only else [job.group for job in jobs]
+    patterns = (only or groups).split(",")
+    for pattern in patterns:
+        if not fnmatch.filter(known, pattern):
+            allocators.refuse(f"nothing is called {pattern}; bench.py --list --group default,programs,scale,growth")
+    return [job for job, name in zip(jobs, known) if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
 
 
 def report(result, options):
@@ -77,10 +88,12 @@ def main(words):
         for job in jobs:
             print(f"{job.group:9} {job.name:18} {' '.join(job.command)}")
         return 0
+    measure = os.path.join(os.path.abspath(options.build), "measure")
+    if not os.path.exists(measure):
+        allocators.refuse(f"there is no {measure}; make bench-programs-built builds it")
     wanted = [name for name in options.allocators.split(",") if name]
     rivals = allocators.choose(options.emma, options.rival, wanted)
     jobs = programs.prepare(jobs, os.path.abspath(options.build))
-    measure = os.path.join(os.path.abspath(options.build), "measure")
     result = rounds.measure_all(measure, jobs, rivals, options.rounds, options.idle, options.quiet)
     report(result, options)
     return 1 if "emma" in {name for row in result["rows"] for name in row["failed"]} else 0

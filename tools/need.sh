@@ -7,7 +7,9 @@
 # by hand where neither works. EMMA_NO_INSTALL=1 forbids installing: the missing packages are only named.
 set -eu
 
-[ $# -gt 0 ] || { echo "usage: tools/need.sh PACKAGE..." >&2; exit 2; }
+case ${1:--} in
+-*) echo "usage: tools/need.sh PACKAGE..." >&2; exit 2 ;;
+esac
 
 missing=
 for package in "$@"; do

@@ -97,6 +97,9 @@ def main():
     p.add_argument("--figures", default=os.path.join(HERE, "../instructions.json"))
     p.add_argument("--update", action="store_true", help="write the figures anew")
     options = p.parse_args()
+    for path in (options.library, options.strokes):
+        if not os.path.exists(path):
+            p.error(f"there is no {path}; make bench-gate builds it")
     subprocess.run([os.path.join(ROOT, "tools/need.sh"), "valgrind", "binutils"], check=True)
     figures = measure(options.strokes, os.path.abspath(options.library))
     where = {"architecture": platform.machine(), "compiler": compiler()}

@@ -199,9 +199,11 @@ int main(int argc, char **argv) {
     call_realloc = realloc;
     call_align = posix_memalign;
     call_null = empty;
-    for (size_t i = 0; argc == 3 && i < sizeof operations / sizeof operations[0]; i++) {
+    char *end = "";
+    size_t count = argc == 3 ? (size_t)strtoull(argv[2], &end, 10) : 0;
+    for (size_t i = 0; count != 0 && *end == '\0' && i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(argv[1], operations[i].name) == 0) {
-            operations[i].run((size_t)strtoull(argv[2], NULL, 10));
+            operations[i].run(count);
             return 0;
         }
     }

@@ -77,6 +77,8 @@ def parse(words):
     options.tests = options.tests.split(",")
     for test in set(options.tests) - set(TESTS):
         p.error(f"no such test: {test}")
+    if options.rounds < 1:
+        p.error(f"--rounds takes a number from 1 on, not {options.rounds}")
     for path in (options.program, options.emma):
         if not os.path.exists(path):
             p.error(f"there is no {path}; make bench-heaps builds it")

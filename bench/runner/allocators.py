@@ -2,6 +2,7 @@
 import glob
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 
 
@@ -20,6 +21,12 @@ PACKAGED = {
     "tcmalloc": ("libtcmalloc-minimal4", "/usr/lib/*/libtcmalloc_minimal.so.4"),
     "scudo": ("libclang-rt-14-dev", "/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-{machine}.so"),
 }
+
+
+def refuse(what):
+    """The command line asks for what there is not."""
+    print(f"bench: {what}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 def need(packages):
@@ -47,17 +54,21 @@ def packaged(name):
 
 def named(text):
     """name=/path/to/library.so[@version]"""
-    name, _, path = text.partition("=")
+    name, equals, path = text.partition("=")
     path, _, version = path.partition("@")
+    if not equals:
+        refuse(f"--rival takes NAME=LIBRARY, not {text}")
     if not os.path.exists(path):
-        raise SystemExit(f"bench: {name}: there is no {path}")
+        refuse(f"{name}: there is no {path}")
     return Allocator(name, os.path.abspath(path), version)
 
 
 def choose(emma, rivals, wanted):
     """Returns the list of allocators: emma first, then packages, then rivals; only the wanted ones, where any are."""
     chosen = []
-    if emma and os.path.exists(emma) and (not wanted or "emma" in wanted):
+    if not wanted or "emma" in wanted:
+        if not os.path.exists(emma):
+            refuse(f"emma: there is no {emma}; make builds it")
         chosen.append(Allocator("emma", os.path.abspath(emma)))
     for name in PACKAGED:
         found = packaged(name) if not wanted or name in wanted else None
@@ -65,5 +76,5 @@ def choose(emma, rivals, wanted):
     chosen += [rival for rival in map(named, rivals) if not wanted or rival.name in wanted]
     missing = set(wanted) - {a.name for a in chosen}
     if missing:
-        raise SystemExit(f"bench: no such allocator: {', '.join(sorted(missing))}")
+        refuse(f"no such allocator: {', '.join(sorted(missing))}")
     return chosen

@@ -3,7 +3,7 @@
 import pathlib
 import subprocess
 
-from model import CC, Allocator, need
+from model import CC, Allocator, need, refuse
 
 
 def library_folder():
@@ -26,7 +26,7 @@ def choose(names, allocators):
     """The allocators of these names, in the order of the table, their packages installed and proven to load."""
     unknown = set(names) - {allocator.name for allocator in allocators}
     if unknown:
-        raise SystemExit(f"conformance: no such allocator: {', '.join(sorted(unknown))}")
+        refuse(f"no such allocator: {', '.join(sorted(unknown))}")
     chosen = [allocator for allocator in allocators if allocator.name in names]
     need(*(package for allocator in chosen for package in allocator.packages))
     for allocator in chosen:

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Runs foreign malloc test suites, taken from Debian's source packages, against emma and other allocators.
 
-Prints one table, a row per test and a column per allocator. Exits with 1 iff emma fails a test.
+Prints one table, a row per test and a column per allocator. Exits with 1 iff emma fails a test, with 2 if asked for what there is not.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 import allocators
 import report
 import runner
-from model import BUILD, FAIL, HERE, ROOT
+from model import BUILD, FAIL, HERE, ROOT, refuse
 from suites import SUITES
 
 SUBJECT = "emma"
@@ -31,7 +31,10 @@ def parse_arguments():
     parser.add_argument("--tap", action="store_true", help="print TAP, for prove")
     parser.add_argument("--emma-shared", type=pathlib.Path, default=ROOT / "build/libemma-malloc.so", metavar="FILE")
     parser.add_argument("--emma-archive", type=pathlib.Path, default=ROOT / "build/libemma-malloc.a", metavar="FILE")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.jobs < 1:
+        parser.error(f"--jobs takes a number from 1 on, not {arguments.jobs}")
+    return arguments
 
 
 def choose_tests(patterns):
@@ -44,7 +47,7 @@ def choose_tests(patterns):
     if patterns:
         chosen = [test for test in chosen if any(fnmatch.fnmatchcase(test.title, one) for one in patterns)]
     if not chosen:
-        raise SystemExit("conformance: no test has such a name")
+        refuse("no test has such a name")
     return chosen
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import subprocess
+import sys
 from typing import Callable, Optional
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -56,6 +57,12 @@ class Result:
     status: str
     reason: str = ""
     seconds: float = 0.0
+
+
+def refuse(what):
+    """The command line asks for what there is not."""
+    print(f"conformance: {what}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 def need(*packages):

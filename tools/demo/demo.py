@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """demo.py LIBRARY: runs three real programs on glibc's malloc and on emma's (preloaded), interleaved, and prints time
-and peak memory side by side. Their outputs must be the same. Exit status: 0 iff they are."""
+and peak memory side by side. Their outputs must be the same. Exit status: 0 iff they are; 2: LIBRARY is no library."""
 import os
 import subprocess
 import sys
@@ -57,12 +57,23 @@ def ratio(ours, theirs):
     return f"{ours / theirs:6.2f}"
 
 
+def refuse(what):
+    print(what, file=sys.stderr)
+    return 2
+
+
 def main():
-    if len(sys.argv) != 2 or not os.path.exists(sys.argv[1]):
-        sys.exit(__doc__)
-    library = os.path.realpath(sys.argv[1])
+    words = sys.argv[1:]
+    if words in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    if len(words) != 1 or words[0].startswith("-"):
+        return refuse("usage: demo.py LIBRARY")
+    library = os.path.realpath(words[0])
+    if not os.path.exists(library):
+        return refuse(f"demo: there is no {words[0]}")
     if not is_loaded(library):
-        sys.exit(f"demo: {library} cannot be preloaded")
+        return refuse(f"demo: {library} cannot be preloaded")
     print(f"Three programs on glibc's malloc and on emma, {ROUNDS} runs each; the best of them counts.\n", flush=True)
     began = time.monotonic()
     best = {}

@@ -188,7 +188,7 @@ void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) {
 /* A block that the caller says is this heap's. */
 static void check_own(const emma_heap *heap, const void *block) {
     emma_heap *owner = emma_heap_of(block);
-    CHECK(owner != 0, "free of what is not a live block (double free, or not from " EMMA_NAME ")", block);
+    CHECK(owner != 0, EMMA_NOT_LIVE, block);
     if (EMMA_UNLIKELY(owner != heap))
         emma__heap_misuse(owner, "free of a block of another heap", (uintptr_t)block);
 }

@@ -68,7 +68,7 @@ emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_p
     else if (found.kind == EMMA_BLOCK_LENT)
         freed = emma__lent_free(heap, block);
     if (EMMA_UNLIKELY(!freed))
-        emma__heap_misuse(found.heap != 0 ? heap : emma__heap_of(emma__heap_directory(heap), address),
-                          "free of what is not a live block (double free, or not from " EMMA_NAME ")", address);
+        emma__heap_misuse(found.heap != 0 ? heap : emma__heap_of(emma__heap_directory(heap), address), EMMA_NOT_LIVE,
+                          address);
     return heap;
 }

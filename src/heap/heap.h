@@ -165,6 +165,9 @@ void emma__heap_set_log(emma_heap *heap, emma_heap_log *log, void *context);
 void emma__heap_tell(emma_heap *heap, const emma_event *event);
 void emma__heap_tell_size(emma_heap *heap);
 
+/* What is said of a block that is taken back and is not live. */
+#define EMMA_NOT_LIVE "free of what is not a live block (double free, or not from " EMMA_NAME ")"
+
 /* A program error in this heap (0: in none): told to its log, then the end of the process with this message. */
 _Noreturn void emma__heap_misuse(emma_heap *heap, const char *message, uintptr_t address);
 

@@ -13,8 +13,6 @@ enum {
     ADDED_LEAST_BYTES = 64, /* that is a pool with a block, wherever it lies */
 };
 
-static const char not_live[] = "free of what is not a live block (double free, or not from " EMMA_NAME ")";
-
 static emma_heap *heap_of(emma_lent *lent) {
     return (emma_heap *)(void *)((char *)lent - offsetof(emma_heap, lent));
 }
@@ -48,7 +46,7 @@ static void take_in(emma_lent *lent) {
     for (emma_lent_note *block = ATOMIC_EXCHANGE(&lent->freed, 0, acquire); block != 0; block = next) { /* see leave */
         next = block->next;
         if (EMMA_UNLIKELY(free_claimed(lent, block) != EMMA_BARE_OK))
-            emma__heap_misuse(heap_of(lent), not_live, (uintptr_t)block);
+            emma__heap_misuse(heap_of(lent), EMMA_NOT_LIVE, (uintptr_t)block);
     }
 }
 

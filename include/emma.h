@@ -6,14 +6,14 @@
  *
  * For every function here, unless it says otherwise:
  *   Threads           any number at once; no thread ever waits for another.
- *   Signals and fork  may be called in a signal handler, also one that interrupted any of them, and in a child of fork at
- *                     once, however it was forked. No handler needs to be registered.
- *   Errors            NULL (or 0) where memory is refused or a size is above PTRDIFF_MAX; nothing is changed then, errno is
- *                     not touched. A program error that can be seen (a double free, a foreign pointer) is one line on
+ *   Signals and fork  may be called in a signal handler, also one that interrupted any of them, and in a child of fork
+ *                     at once, however it was forked. No handler needs to be registered.
+ *   Errors            NULL (or 0) where memory is refused or a size is above PTRDIFF_MAX; nothing is changed then, errno
+ *                     is not touched. A program error that can be seen (a double free, a foreign pointer) is one line on
  *                     standard error, and abort.
  *   Sizes             in bytes. Alignments are powers of two. Every block is aligned to 16.
- *   Cost              small blocks (to 32 KiB): constant, no system call, no atomic instruction, as long as the thread's
- *                     own magazines last. Large blocks: a search; a system call where the heap grows.
+ *   Cost              small blocks (to 32 KiB): constant, no system call, no atomic instruction, as long as the
+ *                     thread's own magazines last. Large blocks: a search; a system call where the heap grows.
  *
  * Licence: MIT OR Apache-2.0. */
 #ifndef EMMA_H
@@ -43,7 +43,8 @@ extern "C" {
 /* A block of at least size bytes. size 0 gives a block of its own. C11 7.22.3.4. */
 EMMA_API void *emma_malloc(size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 
-/* A block for count things of size bytes, all of its usable bytes zero. Returns: NULL also where count * size overflows. C11 7.22.3.2.
+/* A block for count things of size bytes, all of its usable bytes zero. Returns: NULL also where count * size
+ * overflows. C11 7.22.3.2.
  * Cost: fresh pages, which are zero already, are not touched. */
 EMMA_API void *emma_calloc(size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 
@@ -53,12 +54,14 @@ EMMA_API void *emma_calloc(size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS
 EMMA_API void *emma_realloc(void *block, size_t size) EMMA_NOEXCEPT;
 
 /* Change the size of a block where it lies, to want bytes if they can be had, at least to min.
- * Returns: the usable size then, which may be less than before; 0 iff min bytes cannot be had in place (nothing is changed).
- * Requires: a live block; 1 <= min <= want. Cost: bits of neighbouring slices, or one mremap; nothing is copied. */
+ * Returns: the usable size then, which may be less than before; 0 iff min bytes cannot be had in place, or block is
+ * NULL or not the start of a block (nothing is changed).
+ * Requires: no block that was freed; 1 <= min <= want. Cost: bits of neighbouring slices, or one mremap; nothing is
+ * copied. */
 EMMA_API size_t emma_realloc_in_place(void *block, size_t min, size_t want) EMMA_NOEXCEPT;
 
-/* A block at a multiple of alignment. size need not be a multiple of it. Returns: NULL also where alignment is not a power
- * of two. C11 7.22.3.1, as amended by DR 460. */
+/* A block at a multiple of alignment. size need not be a multiple of it. Returns: NULL also where alignment is not a
+ * power of two. C11 7.22.3.1, as amended by DR 460. */
 EMMA_API void *emma_aligned_alloc(size_t alignment, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 
 /* Take back a block. NULL: nothing happens. C11 7.22.3.3. */
@@ -70,29 +73,33 @@ EMMA_API void emma_free_sized(void *block, size_t size) EMMA_NOEXCEPT;
 /* The same for a block of emma_aligned_alloc. C23 7.24.3.5. */
 EMMA_API void emma_free_aligned_sized(void *block, size_t alignment, size_t size) EMMA_NOEXCEPT;
 
-/* How many bytes of a live block may be used: at least what was asked for. NULL: 0. */
+/* How many bytes of a live block may be used: at least what was asked for. Any address may be asked for, but not one in
+ * a block above 32 MiB that is being freed. Returns: 0 for NULL and for what is not the start of a block; a small block
+ * that was freed is not told from a live one. Cost: a few loads. */
 EMMA_API size_t emma_usable_size(const void *block) EMMA_NOEXCEPT;
 
-/* The usable size that a block of emma_malloc(size) would have. Returns: 0 iff size is above PTRDIFF_MAX. Cost: arithmetic. */
+/* The usable size that a block of emma_malloc(size) would have. Returns: 0 iff size is above PTRDIFF_MAX.
+ * Cost: arithmetic. */
 EMMA_API size_t emma_good_size(size_t size) EMMA_NOEXCEPT;
 
 /* Whether address lies in memory of this copy of emma, in a block or not. Any value may be asked for. Returns: 1 or 0.
  * Cost: one or two loads. */
 EMMA_API int emma_owns(const void *address) EMMA_NOEXCEPT;
 
-/* Give back to the system what is not in use, as far as the calling thread can reach: its own cache, the shared ones, free
- * slices, free pages of spans. Returns: how many bytes went back. Cost: O(heap), many system calls.
+/* Give back to the system what is not in use, as far as the calling thread can reach: its own cache, the shared ones,
+ * free slices, free pages of spans. Returns: how many bytes went back. Cost: O(heap), many system calls.
  * Signals: finds less in a handler that interrupted another operation. */
 EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
 
 /* The calling thread ends: what its cache holds is for others. Later operations of this thread still work, slower.
- * libemma-malloc calls it by itself; with libemma, let it be a thread's last act. Without it, threads that start later find
- * out that this one is gone.
+ * libemma-malloc calls it by itself; with libemma, let it be a thread's last act. Without it, threads that start later
+ * find out that this one is gone.
  * Signals: not in a handler. */
 EMMA_API void emma_thread_exit(void) EMMA_NOEXCEPT;
 
 /* Figures of emma's heap, exact when other threads are idle. What is cached, in spans and dirty: docs/ARCHITECTURE.md.
- * active_bytes is what allocated, cached and not yet used blocks lie in; mapped_bytes is active, dirty and clean memory. */
+ * active_bytes is what allocated, cached and not yet used blocks lie in; mapped_bytes is active, dirty and clean
+ * memory. */
 typedef struct emma_stats {
     size_t allocated_bytes; /* in live blocks, by their usable sizes */
     size_t cached_bytes;    /* in free blocks of caches and the depot */

@@ -117,7 +117,7 @@ EMMA_STEM    := $(patsubst %_,%,$(PREFIX_SYM))
 EMMA_HEADERS := $(patsubst include/emma%,$(BUILD)/include/$(EMMA_STEM)%,include/emma.h include/emma_heap.h)
 $(BUILD)/include/$(EMMA_STEM)%: include/emma%
 	mkdir -p $(@D)
-	sed 's/\bemma_/$(PREFIX_SYM)/g; s/\bEMMA_/$(shell echo $(PREFIX_SYM) | tr a-z A-Z)/g; s/\bemma\.h\b/$(EMMA_STEM).h/g' $< >$@
+	sed 's/\bemma_/$(PREFIX_SYM)/g; s/\bEMMA_/$(shell echo $(PREFIX_SYM) | tr a-z A-Z)/g; s/\bemma\.h\b/$(EMMA_STEM).h/g; s/\blibemma\b/$(NAME)/g' $< >$@
 
 DESCRIPTION        := A memory allocator to be embedded: functions of its own names, no libc needed
 DESCRIPTION_MALLOC := A memory allocator in the place of malloc, free and operator new of the whole program

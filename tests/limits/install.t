@@ -49,8 +49,8 @@ runs() { # STEM, COMPILER...
         LD_LIBRARY_PATH=$to/$stem/usr/lib "$to/program"
 }
 
-names_only() { # STEM: no name of emma's own is left in the headers; prose may speak of it
-    ! grep -En '\b(emma|EMMA)_' "$to/$1"/usr/include/*
+names_only() { # STEM: no name of emma's own is left in the headers, nor of its libraries; prose may speak of it
+    ! grep -En '\b(emma|EMMA)_|\blibemma\b' "$to/$1"/usr/include/*
 }
 
 bare() {

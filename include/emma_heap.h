@@ -8,9 +8,10 @@
  *     char *text = emma_heap_malloc(heap, 100);
  *     emma_heap_destroy(heap);
  *
- * For every function here, unless it says otherwise, what emma.h says holds: any number of threads at once, none of which
- * waits for another; signal handlers; fork; NULL (or 0) where memory is refused. A heap belongs to no thread. A child that
- * shares its parent's memory (vfork) may use only heaps with EMMA_HEAP_NO_CPU_CACHES, and the default one unless cache=cpu.
+ * For every function here, unless it says otherwise, what emma.h says holds: any number of threads at once, none of
+ * which waits for another; signal handlers; fork; NULL (or 0) where memory is refused. A heap belongs to no thread. A
+ * child that shares its parent's memory (vfork) may use only heaps with EMMA_HEAP_NO_CPU_CACHES, and the default one
+ * unless cache=cpu.
  *
  * Licence: MIT OR Apache-2.0. */
 #ifndef EMMA_HEAP_H
@@ -25,18 +26,18 @@ extern "C" {
 
 typedef struct emma_heap emma_heap;
 
-/* No memory for a block of so many bytes: the heap's limit is reached, or the system refuses, and giving back what is not in
- * use did not help. The handler may free something, or raise the limit. Returns: 1 to try again, 0 to let the allocation
- * fail (NULL). It is not called while it runs in the same thread. It returns: one that is left by longjmp is the last that
- * this thread asks. */
+/* No memory for a block of so many bytes: the heap's limit is reached, or the system refuses, and giving back what is
+ * not in use did not help. The handler may free something, or raise the limit. Returns: 1 to try again, 0 to let the
+ * allocation fail (NULL). It is not called while it runs in the same thread. It returns: one that is left by longjmp is
+ * the last that this thread asks. */
 typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
 
 /* The soft limit was passed, upwards: once, until committed memory is below it again. */
 typedef void emma_soft_limit(emma_heap *heap, size_t committed_bytes, void *context);
 
 enum {
-    /* Blocks, and what realloc cuts off them, are cleared when they are freed; the first word of a free block is emma's.
-     * Resetting and destroying clear nothing. */
+    /* Blocks, and what realloc cuts off them, are cleared when they are freed; the first word of a free block is
+     * emma's. Resetting and destroying clear nothing. */
     EMMA_HEAP_ZERO_ON_FREE = 1,
     /* No cache for each processor: 2 KiB less for each of them, slower with many threads. */
     EMMA_HEAP_NO_CPU_CACHES = 2,
@@ -62,23 +63,24 @@ typedef struct emma_event {
     const void *address;
 } emma_event;
 
-/* Told after it has happened, by the thread that did it, from slow paths only. It may use any heap; what this heap does meanwhile
- * in the same thread is not told. */
+/* Told after it has happened, by the thread that did it, from slow paths only. It may use any heap; what this heap does
+ * meanwhile in the same thread is not told. */
 typedef void emma_heap_log(emma_heap *heap, const emma_event *event, void *context);
 
-/* Where a heap gets memory from, other than the system. It asks for pieces of 1 MiB, doubling to 64 MiB, or for as much as
- * a block needs; the heap itself lies in the first. A piece that is empty goes back when a second one is, at
+/* Where a heap gets memory from, other than the system. It asks for pieces of 1 MiB, doubling to 64 MiB, or for as much
+ * as a block needs; the heap itself lies in the first. A piece that is empty goes back when a second one is, at
  * emma_heap_collect, and with the heap. Blocks are as those of donated memory (emma_heap_donate).
- * These functions may be called by any thread that uses the heap, by several at once; never while emma holds a claim, so
- * they may use any heap, but must not need this one to make progress. */
+ * These functions may be called by any thread that uses the heap, by several at once; never while emma holds a claim,
+ * so they may use any heap, but must not need this one to make progress. */
 typedef struct emma_source {
     size_t size; /* sizeof(emma_source), for later versions; 0: as of this version */
 
-    /* Returns: so many bytes at a multiple of align, or NULL. *zeroed is 0: to be set if they read as zero once they are
-     * committed; that is believed. */
+    /* Returns: so many bytes at a multiple of align, or NULL. *zeroed is 0: to be set if they read as zero once they
+     * are committed; that is believed. */
     void *(*reserve)(size_t bytes, size_t align, int *zeroed, void *context);
 
-    /* These three may be NULL. They get what reserve returned, whole. Return: 1 iff done; only commit's answer matters. */
+    /* These three may be NULL. They get what reserve returned, whole. Return: 1 iff done; only commit's answer
+     * matters. */
     int (*commit)(void *memory, size_t bytes, void *context);   /* make it readable and writable; before it is used */
     int (*decommit)(void *memory, size_t bytes, void *context); /* before release; contents are of no use any more */
     int (*release)(void *memory, size_t bytes, void *context);
@@ -101,8 +103,8 @@ typedef struct emma_heap_config {
     void *memory;
     size_t memory_bytes; /* at least EMMA_HEAP_LEAST_MEMORY_BYTES */
 
-    /* A heap whose memory comes from these functions, and what is donated. limit_bytes is of what is reserved. Not together
-     * with memory. NULL: none. */
+    /* A heap whose memory comes from these functions, and what is donated. limit_bytes is of what is reserved. Not
+     * together with memory. NULL: none. */
     const emma_source *source;
 
     emma_heap_log *log; /* NULL: none. Gets context */
@@ -121,8 +123,8 @@ typedef struct emma_heap_config {
 EMMA_API emma_heap *emma_heap_create(const emma_heap_config *config) EMMA_NOEXCEPT;
 
 /* Give back everything that the heap holds; all of its blocks are gone. NULL: nothing happens.
- * Requires: nobody uses the heap or its blocks any more, and every session of it has ended. A destroyed heap is not looked
- * at again: neither is NULL, unless it is said. The default heap cannot be destroyed: that is reported.
+ * Requires: nobody uses the heap or its blocks any more, and every session of it has ended. A destroyed heap is not
+ * looked at again: neither is NULL, unless it is said. The default heap cannot be destroyed: that is reported.
  * Cost: a system call for each 64 MiB and each huge block, however many blocks there are. */
 EMMA_API void emma_heap_destroy(emma_heap *heap) EMMA_NOEXCEPT;
 
@@ -130,20 +132,21 @@ EMMA_API void emma_heap_destroy(emma_heap *heap) EMMA_NOEXCEPT;
  * Requires: as emma_heap_destroy. Cost: O(memory in use), no step for each block. */
 EMMA_API void emma_heap_reset(emma_heap *heap) EMMA_NOEXCEPT;
 
-/* Lend a heap memory, of any kind: a static array, the end of an init section, a mapping. The heap hands it out where its own
- * memory is refused or its limit reached, before handlers are asked; blocks of it that are freed return there. It counts
- * against no limit and is never given back to anybody before the heap is destroyed, which leaves it as it is.
- * Returns: 1 iff it is the heap's now; 0 iff it is too small (64 bytes at a multiple of 8 are enough, less than 512 GiB), is lent
- * already in part, lies in a small block of emma_malloc, or there is no memory to note one more range.
+/* Lend a heap memory, of any kind: a static array, the end of an init section, a mapping. The heap hands it out where
+ * its own memory is refused or its limit reached, before handlers are asked; blocks of it that are freed return there.
+ * It counts against no limit and is never given back to anybody before the heap is destroyed, which leaves it as it is.
+ * Returns: 1 iff it is the heap's now; 0 iff it is too small (64 bytes at a multiple of 8 are enough, less than 512
+ * GiB), is lent already in part, lies in a small block of emma_malloc, or there is no memory to note one more range.
  * Requires: readable and writable memory that nobody else uses before the heap is destroyed.
  * Cost: O(ranges lent); so much is also freeing a block of it, or one of unknown origin.
  *
- * Blocks of lent memory cost 8 bytes each, and are cut out by good fit. Lent memory is for one thread at a time, for less than a
- * microsecond: a free that comes meanwhile is left to that thread; who wants a block tries again for about half a second at most, and
- * is then refused, which happens where the other thread was stopped, and in a signal handler that interrupted it.
- * fork: as all memory; in a child, what is lent is out of use where another thread was just at it. A heap over shared memory (at one
- * address in all processes that fork from the one that made it) may be used by all of them, if they use no threads when
- * they fork. Each learns of what it was lent before the fork only. */
+ * Blocks of lent memory cost 8 bytes each, and are cut out by good fit. Lent memory is for one thread at a time, for
+ * less than a microsecond: a free that comes meanwhile is left to that thread; who wants a block tries again for about
+ * half a second at most, and is then refused, which happens where the other thread was stopped, and in a signal handler
+ * that interrupted it.
+ * fork: as all memory; in a child, what is lent is out of use where another thread was just at it. A heap over shared
+ * memory (at one address in all processes that fork from the one that made it) may be used by all of them, if they use
+ * no threads when they fork. Each learns of what it was lent before the fork only. */
 EMMA_API int emma_heap_donate(emma_heap *heap, void *memory, size_t size) EMMA_NOEXCEPT;
 
 /* The heap of emma_malloc. */
@@ -155,8 +158,8 @@ EMMA_API void *emma_heap_malloc(emma_heap *heap, size_t size) EMMA_NOEXCEPT EMMA
 EMMA_API void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) EMMA_NOEXCEPT;
 
-/* A block at a multiple of alignment, which may be any number. A block at a multiple of what is not a power of two is given back by
- * emma_free_aligned_sized with that alignment. */
+/* A block at a multiple of alignment, which may be any number. A block at a multiple of what is not a power of two is
+ * given back by emma_free_aligned_sized with that alignment. */
 EMMA_API void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size_t want) EMMA_NOEXCEPT;
 
@@ -164,24 +167,27 @@ EMMA_API size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t 
 EMMA_API void emma_heap_free(emma_heap *heap, void *block) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_free_sized(emma_heap *heap, void *block, size_t size) EMMA_NOEXCEPT;
 
-/* Fill blocks with up to count blocks of size bytes. Returns: how many there are; fewer only where memory is refused. */
+/* Fill blocks with up to count blocks of size bytes. Returns: how many there are; fewer only where memory is
+ * refused. */
 EMMA_API size_t emma_heap_malloc_batch(emma_heap *heap, size_t size, size_t count, void **blocks) EMMA_NOEXCEPT;
 
 /* Take back count blocks of this heap; NULLs among them are passed over. */
 EMMA_API void emma_heap_free_batch(emma_heap *heap, size_t count, void *const *blocks) EMMA_NOEXCEPT;
 
-/* The heap of a block, or of any address in its memory. Returns: NULL for any other address, and in the range of emma_heap_sbrk.
+/* The heap of a block, or of any address in its memory. Returns: NULL for any other address, and in the range of
+ * emma_heap_sbrk.
  * Requires: that heap is not being destroyed. Cost: a few loads. */
 EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
 
 /* Change the limits; 0: none. A limit below what is committed holds for what comes.
- * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large blocks and
- * of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 2 KiB for each processor. */
+ * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large
+ * blocks and of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 2 KiB for each
+ * processor. */
 EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
 
-/* Another log, or none (NULL), for any heap, the default one too. Who is at telling something meanwhile may still tell the old log,
- * or the new one with the old context. */
+/* Another log, or none (NULL), for any heap, the default one too. Who is at telling something meanwhile may still tell
+ * the old log, or the new one with the old context. */
 EMMA_API void emma_heap_set_log(emma_heap *heap, emma_heap_log *log, void *context) EMMA_NOEXCEPT;
 
 /* Handlers for all heaps that have none, or whose own said 0; NULL: none. */
@@ -220,43 +226,46 @@ typedef struct emma_description {
     emma_heap *heap; /* NULL: not in emma's memory */
     void *start;     /* of the block that holds the address */
     size_t size;     /* its usable bytes */
-    /* A small block is told free by its contents; what looks free is looked up in its span and the caches. Where these are
-     * in use by others at the moment, LIVE is said. */
+    /* A small block is told free by its contents; what looks free is looked up in its span and the caches. Where these
+     * are in use by others at the moment, LIVE is said. */
     emma_block_state state;
 } emma_description;
 
-/* Describe an address; any value may be asked for, but not in a heap that is being destroyed, nor in a block above 32 MiB
- * that is being freed.
+/* Describe an address; any value may be asked for, but not in a heap that is being destroyed, nor in a block above 32
+ * MiB that is being freed.
  * Returns: 1 iff it lies in a block. Cost: a few loads; for what looks free, a walk through its span. */
 EMMA_API int emma_describe(const void *address, emma_description *description) EMMA_NOEXCEPT;
 
-/* Called for each block, in no order; returns 0 to go on, else the walk ends. It may use any heap, and free the block. */
+/* Called for each block, in no order; returns 0 to go on, else the walk ends. It may use any heap, and free the
+ * block. */
 typedef int emma_walker(const emma_description *block, void *context);
 
-/* Visit the live blocks of a heap. Exact when nobody else changes the heap; else each block that lives throughout is visited, and
- * none twice that does. No block above 32 MiB may be freed meanwhile. Blocks in caches are sent home first, where that can be done without waiting; what cannot is visited as live.
+/* Visit the live blocks of a heap. Exact when nobody else changes the heap; else each block that lives throughout is
+ * visited, and none twice that does. No block above 32 MiB may be freed meanwhile. Blocks in caches are sent home
+ * first, where that can be done without waiting; what cannot is visited as live.
  * Returns: what the walker returned last; 0 at the end. Cost: O(memory in use). */
 EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context) EMMA_NOEXCEPT;
 
-/* Free a part of a block: the bytes [from, from + size). When all usable bytes of the block (emma_usable_size; asked before the
- * first part is freed) have been freed so, in any order, the block is free. size may reach beyond the end of the block. Whole pages of large blocks go back at
- * once. A byte freed twice is reported.
- * Requires: the block is freed by parts only from then on. Returns: 1 iff the block is gone now, 0 if not, -1 iff memory for
- * the record of what is freed is refused (nothing happens then). Cost: O(bytes / 8) and O(blocks in parts). */
+/* Free a part of a block: the bytes [from, from + size). When all usable bytes of the block (emma_usable_size; asked
+ * before the first part is freed) have been freed so, in any order, the block is free. size may reach beyond the end of
+ * the block. Whole pages of large blocks go back at once. A byte freed twice is reported.
+ * Requires: the block is freed by parts only from then on. Returns: 1 iff the block is gone now, 0 if not, -1 iff
+ * memory for the record of what is freed is refused (nothing happens then). Cost: O(bytes / 8) and O(blocks in
+ * parts). */
 EMMA_API int emma_free_range(void *from, size_t size) EMMA_NOEXCEPT;
 
-/* A growing and shrinking range of the heap's, as sbrk(2) without the process's break. delta > 0: the range is longer by
- * so many bytes, which read as zero where they are new; delta < 0: shorter, whole pages go back.
+/* A growing and shrinking range of the heap's, as sbrk(2) without the process's break. delta > 0: the range is longer
+ * by so many bytes, which read as zero where they are new; delta < 0: shorter, whole pages go back.
  * All of it counts against the limit. No block lies in it: emma_heap_of does not know it.
- * Returns: the old end of the range; NULL iff memory is refused, the range is 4 GiB long (less where so much address space
- * is refused), or has not so many bytes, or another thread, or a handler, moved its end while this one shortened it: what
- * was to be given up is then lost. */
+ * Returns: the old end of the range; NULL iff memory is refused, the range is 4 GiB long (less where so much address
+ * space is refused), or has not so many bytes, or another thread, or a handler, moved its end while this one shortened
+ * it: what was to be given up is then lost. */
 EMMA_API void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) EMMA_NOEXCEPT;
 
-/* A session: one cache of the heap, claimed once. What is done through it costs no claim, no restartable sequence and no
- * thread-local storage. For one thread at a time; not for a handler that interrupted a function of the same session. At
- * most four of a heap have a cache at one time; further ones work as the functions of the heap. What the cache holds counts
- * as used, and others do not see into it, until the session ends: before the heap is reset or destroyed. */
+/* A session: one cache of the heap, claimed once. What is done through it costs no claim, no restartable sequence and
+ * no thread-local storage. For one thread at a time; not for a handler that interrupted a function of the same session.
+ * At most four of a heap have a cache at one time; further ones work as the functions of the heap. What the cache holds
+ * counts as used, and others do not see into it, until the session ends: before the heap is reset or destroyed. */
 typedef struct emma_session {
     emma_heap *heap;
     void *cache; /* NULL: none could be had; the functions work, slower */

@@ -8,9 +8,9 @@
  *   Threads           any number at once; no thread ever waits for another.
  *   Signals and fork  may be called in a signal handler, also one that interrupted any of them, and in a child of fork
  *                     at once, however it was forked. No handler needs to be registered.
- *   Errors            NULL (or 0) where memory is refused or a size is above PTRDIFF_MAX; nothing is changed then, errno
- *                     is not touched. A program error that can be seen (a double free, a foreign pointer) is one line on
- *                     standard error, and abort.
+ *   Errors            NULL (or 0) where memory is refused or a size is above PTRDIFF_MAX; nothing is changed then,
+ *                     errno is not touched. A program error that can be seen (a double free, a foreign pointer) is one
+ *                     line on standard error, and abort.
  *   Sizes             in bytes. Alignments are powers of two. Every block is aligned to 16.
  *   Cost              small blocks (to 32 KiB): constant, no system call, no atomic instruction, as long as the
  *                     thread's own magazines last. Large blocks: a search; a system call where the heap grows.

@@ -8,8 +8,8 @@
  * The kernel can make such a mapping longer, shorter and move its pages for nothing; its memory goes back at free. The
  * header lies in pages of its own before the block, so the program may remap the block's pages as it likes.
  *
- * Number of mappings: one or two for each huge block; a block that could be a run becomes huge only while there are fewer than
- * EMMA_HUGE_MAX_SMALL.
+ * Number of mappings: one for each huge block, three once its pages were moved; a block that could be a run becomes huge
+ * only while there are fewer than EMMA_HUGE_MAX_SMALL.
  * Threads: any; a block's header is its owner's. A thread stopped here holds the slots that it was claiming. */
 #ifndef EMMA_REGION_HUGE_H
 #define EMMA_REGION_HUGE_H

@@ -1,4 +1,5 @@
-/* default.c: the default heap, the directory that all heaps share, and the slow paths behind the hit paths of fast.h. */
+/* default.c: the default heap, the directory that all heaps share, and the slow paths behind the hit paths of
+ * fast.h. */
 #include "api/fast.h"
 #include "purge/purge.h"
 

@@ -2,7 +2,8 @@
  *
  *     round 0    what is not in use goes back (only that makes room below a limit)
  *     round 1    the thread's handler, once; else the heap's; if that says no, the one for all heaps
- *     further    again from the begin, as long as a handler says that something has changed: what it freed is not yet given back */
+ *     further    again from the begin, as long as a handler says that something has changed: what it freed is not yet
+ *                given back */
 #include "api/fast.h"
 #include "purge/purge.h"
 

@@ -23,8 +23,8 @@ void emma__heap_tick(emma_heap *heap);
 /* Tell the heap's log, but not what happens while it is being told. */
 void emma__tell(emma_heap *heap, emma_event event);
 
-/* A request that a heap could not fulfil: what is not in use goes back, if there is a limit, then the handlers are asked.
- * *round begins as 0. Returns: whether to try again. Threads: any; handlers are not called within handlers. */
+/* A request that a heap could not fulfil: what is not in use goes back, if there is a limit, then the handlers are
+ * asked. *round begins as 0. Returns: whether to try again. Threads: any; handlers are not called within handlers. */
 bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round);
 
 /* A block of any heap, the default one as by emma_malloc; handlers are asked. align 1: as every block. */

@@ -20,8 +20,8 @@ static bool is_default(const emma_heap *heap) {
     return heap == &emma__default_heap;
 }
 
-/* Take over a config of any version: what an earlier one did not have is zero; what a later one added is not known here, but may
- * be there if it asks for nothing. Returns: whether it can be fulfilled. */
+/* Take over a config of any version: what an earlier one did not have is zero; what a later one added is not known
+ * here, but may be there if it asks for nothing. Returns: whether it can be fulfilled. */
 static bool understand(const emma_heap_config *given, emma_heap_config *config) {
     size_t size = given->size != 0 ? given->size : sizeof *config;
     for (size_t i = sizeof *config; i < size; i++)

@@ -1,4 +1,5 @@
-/* tell.c: what is done after a heap has done something: purge if it is time, its log, its soft limit. Interface in fast.h. */
+/* tell.c: what is done after a heap has done something: purge if it is time, its log, its soft limit. Interface in
+ * fast.h. */
 #include "api/fast.h"
 #include "purge/purge.h"
 

@@ -16,8 +16,8 @@ static bool holds_metadata(const emma_buddy *buddy, size_t begin, size_t end) {
     return emma__bare_word_ranges_overlap(first, (end - begin) << unit_log2, metadata, words * sizeof(size_t));
 }
 
-/* The units begin .. end - 1 were not added before: none is in a free block, no live block begins or ends among them, none
- * that began before them reaches the first. Nor do they hold metadata. Requires: begin < end. */
+/* The units begin .. end - 1 were not added before: none is in a free block, no live block begins or ends among them,
+ * none that began before them reaches the first. Nor do they hold metadata. Requires: begin < end. */
 static bool is_blank(emma_buddy *buddy, size_t begin, size_t end) {
     for (unsigned level = 0; level < emma__buddy_map_levels(buddy); level++) {
         unsigned rank = emma__buddy_map_rank(buddy, level);

@@ -11,7 +11,8 @@ static size_t block_bytes_for(size_t size_bytes) {
     return bytes < EMMA__FIT_BLOCK_MIN_BYTES ? EMMA__FIT_BLOCK_MIN_BYTES : bytes;
 }
 
-/* Make a block free whose neighbours are not: write its size at both ends, tell the block behind, put it in its list. */
+/* Make a block free whose neighbours are not: write its size at both ends, tell the block behind, put it in its
+ * list. */
 static void leave(emma_fit *fit, emma_fit_block *block, size_t size) {
     emma_fit_block *next = emma__fit_block_at(block, size);
     emma__fit_block_set(block, size, EMMA__FIT_BLOCK_FREE);

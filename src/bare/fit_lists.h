@@ -32,8 +32,8 @@ emma_fit_place emma__fit_lists_place(size_t size_bytes);
 void emma__fit_lists_insert(emma_fit *fit, emma_fit_block *block, size_t size_bytes);
 void emma__fit_lists_remove(emma_fit *fit, emma_fit_block *block);
 
-/* Returns: a free block of at least that size, out of its list: the first of the list of the size itself, if it is large
- * enough, else the first of the next list that is not empty. NULL iff there is neither. Requires: as place. */
+/* Returns: a free block of at least that size, out of its list: the first of the list of the size itself, if it is
+ * large enough, else the first of the next list that is not empty. NULL iff there is neither. Requires: as place. */
 emma_fit_block *emma__fit_lists_take(emma_fit *fit, size_t size_bytes);
 
 #endif

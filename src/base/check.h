@@ -11,8 +11,8 @@
 #include "base/compiler.h"
 #include "base/config.h"
 
-/* Write "<EMMA_NAME>: <message> at 0x<address>\n" to standard error and abort. The platform implements it (plat/plat.h).
- * address: shown unless 0. Threads, signals: any. */
+/* Write "<EMMA_NAME>: <message> at 0x<address>\n" to standard error and abort. The platform implements it
+ * (plat/plat.h). address: shown unless 0. Threads, signals: any. */
 _Noreturn void emma__fatal(const char *message, uintptr_t address);
 
 #define CHECK(condition, message, address)                                                                             \

@@ -21,8 +21,8 @@
  * handlers; it emits no instruction. C11 7.17.4.2 (atomic_signal_fence). */
 #define EMMA_SIGNAL_FENCE() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* Whether the code is built for ThreadSanitizer, which knows only some zones of the address space, or for AddressSanitizer;
- * neither knows threads that libc does not. */
+/* Whether the code is built for ThreadSanitizer, which knows only some zones of the address space, or for
+ * AddressSanitizer; neither knows threads that libc does not. */
 #ifndef __has_feature
 #define __has_feature(feature) 0
 #endif

@@ -122,8 +122,8 @@ static bool send_away(const emma_cpu *cpu, emma_depot *depot, unsigned class, em
     return false;
 }
 
-/* Close the other classes, going round, until the slot holds no more than it may. The thread may be moved meanwhile: then it
- * closes classes there, which does no harm. */
+/* Close the other classes, going round, until the slot holds no more than it may. The thread may be moved meanwhile:
+ * then it closes classes there, which does no harm. */
 static void keep_to_budget(emma_cpu *cpu, emma_depot *depot, unsigned class, uintptr_t offset) {
     emma_cpu_slot *slot = slot_at(cpu, offset);
     for (unsigned i = 0; i < EMMA_CLASS_COUNT; i++) {
@@ -289,7 +289,8 @@ size_t emma__cpu_count(const emma_cpu *cpu, unsigned class) {
     return count;
 }
 
-/* A chain that may change meanwhile: each block must be one of this class in the heap's memory before its link is followed. */
+/* A chain that may change meanwhile: each block must be one of this class in the heap's memory before its link is
+ * followed. */
 static bool chain_peek(const emma_regions *regions, emma_chain chain, unsigned class, const void *block) {
     for (unsigned i = 0; i <= EMMA_CPU_MAGAZINE_MAX_BLOCKS; i++) {
         const void *here = emma__chain_first(chain);

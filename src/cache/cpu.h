@@ -6,21 +6,23 @@
  *     loaded runs empty:  spare -> loaded;  no spare: a magazine from the depot -> loaded
  *     loaded runs full:   an empty one -> loaded, the full one -> spare, what was spare -> depot
  *
- * Every change of a word is a restartable sequence (plat/rseq.h) that ends with one store. What takes several steps is done
- * with the chain in hand, each step on the processor that the thread then is on: a chain that finds its place taken goes
- * to the next one, at last to the depot. So a signal handler may come in anywhere and use the same slot, and what is lost by
- * a thread that stops for ever, or vanishes in a fork, is the chain in its hand.
+ * Every change of a word is a restartable sequence (plat/rseq.h) that ends with one store. What takes several steps is
+ * done with the chain in hand, each step on the processor that the thread then is on: a chain that finds its place
+ * taken goes to the next one, at last to the depot. So a signal handler may come in anywhere and use the same slot, and
+ * what is lost by a thread that stops for ever, or vanishes in a fork, is the chain in its hand.
  *
  * The capacity of a class is fixed for a heap, so a chain word tells how many blocks the chain has: capacity less room.
- * Chains from the depot that were made with another capacity are made anew. A class is open in a slot once its loaded word is
- * not 0; open classes of a slot may hold EMMA_CPU_BUDGET_BYTES / processors together, and one more; then others are closed,
- * going round. Classes of which that is less than four pairs are never cached here: the shared cache has them.
+ * Chains from the depot that were made with another capacity are made anew. A class is open in a slot once its loaded
+ * word is not 0; open classes of a slot may hold EMMA_CPU_BUDGET_BYTES / processors together, and one more; then others
+ * are closed, going round. Classes of which that is less than four pairs are never cached here: the shared cache has
+ * them.
  *
- * Slots lie in memory that is handed to emma__cpu_init; those of processors that never came by are never touched. Slots of
- * other processors are never emptied while these may run: what idles there is bounded.
+ * Slots lie in memory that is handed to emma__cpu_init; those of processors that never came by are never touched. Slots
+ * of other processors are never emptied while these may run: what idles there is bounded.
  *
- * Not available where there are no restartable sequences, for threads that are not registered, and in an operation that was
- * interrupted EMMA_CPU_TRIES times in a row (single steps): the shared cache is used then. Not for use in a child of vfork. */
+ * Not available where there are no restartable sequences, for threads that are not registered, and in an operation that
+ * was interrupted EMMA_CPU_TRIES times in a row (single steps): the shared cache is used then. Not for use in a child
+ * of vfork. */
 #ifndef EMMA_CACHE_CPU_H
 #define EMMA_CACHE_CPU_H
 
@@ -66,8 +68,10 @@ static inline bool emma__cpu_is_on(const emma_cpu *cpu) {
     return ATOMIC_LOAD(&cpu->slots, relaxed) != 0;
 }
 
-/* The fast path: a block of this class from the slot of this processor. Returns: NULL iff emma__cpu_alloc is to be asked.
- * Threads, signals, fork: any, wait-free. Class may be EMMA_CLASS_NONE, which has nothing. Cost on x86-64: 23 instructions. */
+/* The fast path: a block of this class from the slot of this processor. Returns: NULL iff emma__cpu_alloc is to be
+ * asked.
+ * Threads, signals, fork: any, wait-free. Class may be EMMA_CLASS_NONE, which has nothing. Cost on x86-64: 23
+ * instructions. */
 static EMMA_ALWAYS_INLINE void *emma__cpu_pop(emma_cpu *cpu, size_t class) {
     emma_cpu_slot *slots = ATOMIC_LOAD(&cpu->slots, acquire); /* pairs with the release in emma__cpu_init */
     void *block;
@@ -78,16 +82,16 @@ static EMMA_ALWAYS_INLINE void *emma__cpu_pop(emma_cpu *cpu, size_t class) {
     return block;
 }
 
-/* The fast path: take back a block of this class. Returns: false iff emma__cpu_free is to be asked; the first word of the
- * block may have been written to. Requires: the caller has looked whether the block looks free (base/chain.h). */
+/* The fast path: take back a block of this class. Returns: false iff emma__cpu_free is to be asked; the first word of
+ * the block may have been written to. Requires: the caller has looked whether the block looks free (base/chain.h). */
 static EMMA_ALWAYS_INLINE bool emma__cpu_push(emma_cpu *cpu, size_t class, void *block) {
     emma_cpu_slot *slots = ATOMIC_LOAD(&cpu->slots, acquire); /* as above */
     return EMMA_LIKELY(slots != 0) &&
            EMMA_LIKELY(emma__rseq_push(&cpu->rseq, &slots->of[class].loaded, block) == EMMA_RSEQ_DONE);
 }
 
-/* A block of this class; all of the way. *available: false: nothing was done, the shared cache is to be asked; true: NULL
- * iff no memory can be had. Requires: class is not EMMA_CLASS_NONE. Threads, signals, fork: any, lock-free.
+/* A block of this class; all of the way. *available: false: nothing was done, the shared cache is to be asked; true:
+ * NULL iff no memory can be had. Requires: class is not EMMA_CLASS_NONE. Threads, signals, fork: any, lock-free.
  * Cost: two or three sequences; at worst a depot exchange or a refill. */
 void *emma__cpu_alloc(emma_cpu *cpu, emma_depot *depot, unsigned class, bool *available);
 
@@ -95,8 +99,8 @@ void *emma__cpu_alloc(emma_cpu *cpu, emma_depot *depot, unsigned class, bool *av
  * Requires, threads: as above. Cost: two or three sequences; at worst a depot put. */
 bool emma__cpu_free(emma_cpu *cpu, emma_depot *depot, unsigned class, void *block);
 
-/* Send home what is in the slot of the calling thread's processor (in parts of several, if it is moved meanwhile). Others may
- * go on. */
+/* Send home what is in the slot of the calling thread's processor (in parts of several, if it is moved meanwhile).
+ * Others may go on. */
 void emma__cpu_flush(emma_cpu *cpu, emma_depot *depot);
 
 /* Send home what is in all slots. Requires: nobody else uses the heap. */
@@ -105,19 +109,19 @@ void emma__cpu_empty(emma_cpu *cpu, emma_depot *depot);
 /* How many blocks of a class are in all slots. Exact when nobody uses them. Cost: a few loads for each used slot. */
 size_t emma__cpu_count(const emma_cpu *cpu, unsigned class);
 
-/* Whether a block is in the slot of the calling thread's processor. Takes its two chains in hand and puts them back, so it may
- * be called while others go on. Cost: four sequences and a step for each block. */
+/* Whether a block is in the slot of the calling thread's processor. Takes its two chains in hand and puts them back, so
+ * it may be called while others go on. Cost: four sequences and a step for each block. */
 bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const void *block);
 
 /* How many blocks a magazine of this class has; 0: the class is not cached here. */
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class);
 
-/* Whether a block is in a chain of any slot. Exact when nobody else uses the heap; may be called while others do: a link is
- * followed only from what is a block of this class. Cost: a step for each cached block of the class. */
+/* Whether a block is in a chain of any slot. Exact when nobody else uses the heap; may be called while others do: a
+ * link is followed only from what is a block of this class. Cost: a step for each cached block of the class. */
 bool emma__cpu_peek(const emma_cpu *cpu, const emma_regions *regions, unsigned class, const void *block);
 
-/* Whether every chain has as many blocks as its word tells, and no slot holds more than it may. Requires: nobody else uses
- * the heap. Cost: walks all. */
+/* Whether every chain has as many blocks as its word tells, and no slot holds more than it may. Requires: nobody else
+ * uses the heap. Cost: walks all. */
 bool emma__cpu_valid(const emma_cpu *cpu);
 
 #endif

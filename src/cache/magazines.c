@@ -116,8 +116,8 @@ static void set_capacity(emma_magazines *magazines, emma_depot *depot, unsigned 
         keep_to_budget(magazines, depot, class);
 }
 
-/* The next magazine of this class is twice as large. A large one grows only where the depot is too small for the class, and
- * not at the cost of other classes. */
+/* The next magazine of this class is twice as large. A large one grows only where the depot is too small for the class,
+ * and not at the cost of other classes. */
 static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     unsigned before = magazines->shape[class].capacity;
     bool is_large = before >= EMMA_MAGAZINE_LARGE_BLOCKS;

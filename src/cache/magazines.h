@@ -10,12 +10,13 @@
  * (law 2): a child of fork, or a handler that never returns, finds two sound magazines and at most one chain lost. The
  * store of a chain's new head is a release: a fork's snapshot never holds the head without the link behind it.
  *
- * Capacities grow by use: a class starts with a few blocks and doubles each time the depot is reached, up to 64 blocks or
- * 16 KiB, and up to 255 blocks where the depot is too small for it and no other class pays; not by frees while the class
- * shrinks. When the cache as a whole may hold more than its budget, another class gives up what it has. The budget is
- * earned: it doubles after it was too little for a while, out of what all caches of the heap may earn together, so a thread
- * that works much has a large cache, one that works a little and sleeps has not, and many do not keep much. What sleepers have
- * earned does not keep others from it for ever: while somebody wants more, it counts for half as much each second.
+ * Capacities grow by use: a class starts with a few blocks and doubles each time the depot is reached, up to 64 blocks
+ * or 16 KiB, and up to 255 blocks where the depot is too small for it and no other class pays; not by frees while the
+ * class shrinks. When the cache as a whole may hold more than its budget, another class gives up what it has. The
+ * budget is earned: it doubles after it was too little for a while, out of what all caches of the heap may earn
+ * together, so a thread that works much has a large cache, one that works a little and sleeps has not, and many do not
+ * keep much. What sleepers have earned does not keep others from it for ever: while somebody wants more, it counts for
+ * half as much each second.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
@@ -62,12 +63,13 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
 /* Take back a block of this class. Requires: as above. Cost: push; at worst a depot put. */
 void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block);
 
-/* Send everything away, and let each class begin anew: full magazines to the depot, the rest home. keep_depot false: all
- * of it home. */
+/* Send everything away, and let each class begin anew: full magazines to the depot, the rest home. keep_depot false:
+ * all of it home. */
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
 
-/* The owner is gone: send everything away, give back what was earned, and begin anew. keep_depot false where the owner may
- * have stopped in the middle of an operation: the counts, which the depot needs, may then be wrong; the chains are not. */
+/* The owner is gone: send everything away, give back what was earned, and begin anew. keep_depot false where the owner
+ * may have stopped in the middle of an operation: the counts, which the depot needs, may then be wrong; the chains are
+ * not. */
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
 
 /* How many blocks of a class are in it; exact when its owner is idle. */

@@ -1,17 +1,18 @@
 /* registry.h: the thread caches' records: who owns which, and what becomes of those whose owner is gone.
  *
- * A record is a cache with an owner word { generation:32 | takes:10 | thread id:22 }; thread id 0: nobody's. Records are
- * made in blocks that are never unmapped, so that a record may be looked at at any time. A thread takes one at its first slow path and gives
- * it back, empty, when it ends. Threads that end without a word are found out: who needs a record first judges two
- * owners (tgkill with signal 0), and takes over where the thread is gone; what it left goes home. A thread id in use again only
- * delays that; it never costs a live thread its record: each taking counts in the owner word, so who judged a word before
- * that takes nothing with it (unless it is stopped while the record is taken 1024 times, at last by that very id).
+ * A record is a cache with an owner word { generation:32 | takes:10 | thread id:22 }; thread id 0: nobody's. Records
+ * are made in blocks that are never unmapped, so that a record may be looked at at any time. A thread takes one at its
+ * first slow path and gives it back, empty, when it ends. Threads that end without a word are found out: who needs a
+ * record first judges two owners (tgkill with signal 0), and takes over where the thread is gone; what it left goes
+ * home. A thread id in use again only delays that; it never costs a live thread its record: each taking counts in the
+ * owner word, so who judged a word before that takes nothing with it (unless it is stopped while the record is taken
+ * 1024 times, at last by that very id).
  *
- * fork: one page of the registry is wiped in children (MADV_WIPEONFORK). Who finds it wiped, in a slow path, begins a new
- * generation. Records of an older generation belong to threads that do not exist in the child, but for the one that
+ * fork: one page of the registry is wiped in children (MADV_WIPEONFORK). Who finds it wiped, in a slow path, begins a
+ * new generation. Records of an older generation belong to threads that do not exist in the child, but for the one that
  * called fork: it (its own thread state carries the older generation) renames its records and empties the others. If it
- * has none, its first slow path does so: the one thread of a new process is that whose id is the process's. Where
- * the kernel cannot wipe pages, the records of vanished threads stay as they are: a bounded leak.
+ * has none, its first slow path does so: the one thread of a new process is that whose id is the process's. Where the
+ * kernel cannot wipe pages, the records of vanished threads stay as they are: a bounded leak.
  *
  * A process id other than the generation's without a wiped page is a vfork child or its like: it shares the memory but
  * not the threads, so it neither judges nor takes a record.

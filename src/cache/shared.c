@@ -22,8 +22,8 @@ static bool try_claim(emma_stripe *stripe) {
     return ATOMIC_EXCHANGE(&stripe->claimed, 1, seq_cst) == 0;
 }
 
-/* Put a fresh stripe in the place of this one (0: of none). The loser of a race keeps nothing: its stripe is unmapped; one of the
- * stock is never used. */
+/* Put a fresh stripe in the place of this one (0: of none). The loser of a race keeps nothing: its stripe is unmapped;
+ * one of the stock is never used. */
 static void replace(emma_shared *shared, emma_depot *depot, unsigned i, emma_stripe *old) {
     emma_stripe *fresh = make_stripe(shared);
     if (fresh != 0)

@@ -2,12 +2,13 @@
  *
  * The only cache where there is no thread-local storage, and the refuge of thread caches: of signal handlers that
  * interrupted an operation, of threads that have ended or could not start. A try that fails goes to the next stripe;
- * when all fail the stripes are passed by: a block comes straight from the depot or the spans, and goes straight home. So
- * nobody depends on the holder of a stripe.
+ * when all fail the stripes are passed by: a block comes straight from the depot or the spans, and goes straight home.
+ * So nobody depends on the holder of a stripe.
  *
- * A stripe that is never given back (its holder was stopped for ever, vanished in a fork, or left by longjmp) is replaced
- * after EMMA_STRIPE_PATIENCE failed tries by a fresh one, at most EMMA_STRIPE_LIVES times; the old one is never taken
- * from its holder, and who comes back finds its place gone but its stripe sound (law 4). What such a stripe holds is lost.
+ * A stripe that is never given back (its holder was stopped for ever, vanished in a fork, or left by longjmp) is
+ * replaced after EMMA_STRIPE_PATIENCE failed tries by a fresh one, at most EMMA_STRIPE_LIVES times; the old one is
+ * never taken from its holder, and who comes back finds its place gone but its stripe sound (law 4). What such a stripe
+ * holds is lost.
  *
  * Threads, signals, fork: any, lock-free. Cost: two atomic accesses beside the cache's own. */
 #ifndef EMMA_CACHE_SHARED_H
@@ -30,8 +31,8 @@ typedef struct emma_shared {
     emma_stripe *stock;     /* zeroed memory for EMMA_STRIPES of them, and no more are made; 0: each is mapped */
 } emma_shared;
 
-/* Claim a stripe for as long as one likes. Returns: 0 iff all are held. Who keeps it long enough loses its place, not the
- * stripe. */
+/* Claim a stripe for as long as one likes. Returns: 0 iff all are held. Who keeps it long enough loses its place, not
+ * the stripe. */
 emma_stripe *emma__shared_claim(emma_shared *shared, emma_depot *depot);
 void emma__shared_unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *stripe);
 

@@ -61,8 +61,8 @@ emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry,
     if (*cache != EMMA_CLOSED(EMMA_UNSTARTED) && !lost)
         return 0;
     uint32_t generation = emma__registry_generation(registry);
-    /* A frame of this thread, from before a fork, may still hold a record: it is renamed before a fresh one is taken, or
-     * the next sweep would take it for a stranger's. */
+    /* A frame of this thread, from before a fork, may still hold a record: it is renamed before a fresh one is taken,
+     * or the next sweep would take it for a stranger's. */
     if (generation != 0 && thread->generation != 0 && generation != thread->generation)
         notice_fork(thread, registry, depot, generation);
     emma_magazines *magazines = generation != 0 ? start(thread, registry, depot, generation) : 0;

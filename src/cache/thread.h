@@ -12,12 +12,13 @@
  * ended operations use the shared cache (shared.h).
  *
  * A handler that arrives between the load of the word and the store of TAKEN uses the record and puts it back: the
- * interrupted operation has read nothing else yet. The compiler may not move chain accesses out of the span between take
- * and give: hence the fences. A handler that leaves by longjmp leaves the word TAKEN: after EMMA_NESTED_MAX nested
+ * interrupted operation has read nothing else yet. The compiler may not move chain accesses out of the span between
+ * take and give: hence the fences. A handler that leaves by longjmp leaves the word TAKEN: after EMMA_NESTED_MAX nested
  * operations in a row the thread takes a fresh record (if the old frame lives after all, it overwrites the word when it
  * gives back, and the fresh record is an orphan, never shared); after EMMA_THREAD_RECORDS it lives on the shared cache.
  *
- * Coroutines that switch stacks within a handler that interrupted an operation break the nesting; see docs/TUNING.md. */
+ * Coroutines that switch stacks within a handler that interrupted an operation break the nesting; see
+ * docs/TUNING.md. */
 #ifndef EMMA_CACHE_THREAD_H
 #define EMMA_CACHE_THREAD_H
 
@@ -67,8 +68,8 @@ static inline bool emma__thread_is_closed(const emma_magazine_pair *cache) {
 emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry, emma_depot *depot,
                                    emma_magazine_pair **cache);
 
-/* Slow path, with the word that was taken: the thread shall have no cache of its own any more. *cache becomes the word to
- * give back. */
+/* Slow path, with the word that was taken: the thread shall have no cache of its own any more. *cache becomes the word
+ * to give back. */
 void emma__thread_retire(emma_thread *thread, emma_registry *registry, emma_depot *depot, emma_magazine_pair **cache);
 
 /* The calling thread ends: its records go back, empty. Later operations use the shared cache.

@@ -4,7 +4,8 @@
 
 #include "base/compiler.h"
 
-/* As emma_cgroup_limit says. Source: cgroups(7); Linux Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst. */
+/* As emma_cgroup_limit says. Source: cgroups(7); Linux Documentation/admin-guide/cgroup-v2.rst,
+ * cgroup-v1/memory.rst. */
 size_t emma__cgroup_limit(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* options.h: what can be set at run time, in one table. From it come the parser, the help and docs/TUNING.md.
  *
- * An option string is "key=value,key=value"; sizes take K, M or G. Options are words of the heap, read by the layers that
- * they concern; nothing below ctl knows of option strings. */
+ * An option string is "key=value,key=value"; sizes take K, M or G. Options are words of the heap, read by the layers
+ * that they concern; nothing below ctl knows of option strings. */
 #ifndef EMMA_CTL_OPTIONS_H
 #define EMMA_CTL_OPTIONS_H
 

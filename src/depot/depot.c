@@ -21,8 +21,8 @@ static uint32_t earned_by(int32_t doublings) {
     return doublings > 0 ? (uint32_t)(limit_of(doublings) - EMMA_DEPOT_BYTES) : 0;
 }
 
-/* Change the limit of a shelf, unless all have earned too much or another thread changes it. What it earns is counted before
- * the change, and what it gives up until after it: who stops in between leaves less for others, never more. */
+/* Change the limit of a shelf, unless all have earned too much or another thread changes it. What it earns is counted
+ * before the change, and what it gives up until after it: who stops in between leaves less for others, never more. */
 static void set_limit(emma_depot *depot, unsigned class, int32_t before, int32_t after) {
     uint32_t more = earned_by(after);
     uint32_t less = earned_by(before);

@@ -3,20 +3,20 @@
  *     slot:   [chain] [chain] [chain] [  0  ] [  0  ] ...        put: lowest empty one, CAS 0 -> chain      (release)
  *     filled:    1       1       1       0       0               get: highest filled one, exchange with 0   (acquire)
  *
- * So the depot is roughly last in, first out, which keeps memory warm. A full shelf sends the chain home to the spans; an
- * empty one is answered from the spans. Nothing in a slot is looked at before it is in hand, and words move whole: there
- * is no ABA problem (law 1). The bits only lead to slots: who finds one wrong sets it right. A filled slot whose bit is
- * clear, because somebody stopped between the two, is found by the next put there.
+ * So the depot is roughly last in, first out, which keeps memory warm. A full shelf sends the chain home to the spans;
+ * an empty one is answered from the spans. Nothing in a slot is looked at before it is in hand, and words move whole:
+ * there is no ABA problem (law 1). The bits only lead to slots: who finds one wrong sets it right. A filled slot whose
+ * bit is clear, because somebody stopped between the two, is found by the next put there.
  *
- * A shelf may hold EMMA_DEPOT_BYTES at first. One that runs dry after it was full was too small: its limit doubles, beyond
- * EMMA_DEPOT_BYTES as far as all shelves together have not earned too much. Blocks in it keep their spans from being given
- * back: where a full shelf sends blocks home to spans that are nearly empty, again and again, it is emptied and closed, that
- * is, its limit made small; so it is when memory is wanted back. So a program that makes and frees batches finds them in
- * the depot, and one that shrinks does not leave its memory there.
+ * A shelf may hold EMMA_DEPOT_BYTES at first. One that runs dry after it was full was too small: its limit doubles,
+ * beyond EMMA_DEPOT_BYTES as far as all shelves together have not earned too much. Blocks in it keep their spans from
+ * being given back: where a full shelf sends blocks home to spans that are nearly empty, again and again, it is emptied
+ * and closed, that is, its limit made small; so it is when memory is wanted back. So a program that makes and frees
+ * batches finds them in the depot, and one that shrinks does not leave its memory there.
  *
  * The depot contains the layers below it, as each layer does.
- * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class, and EMMA_DEPOT_EARNED_BYTES for all. Threads,
- * signals, fork: any, lock-free; each word is consistent at every instant. */
+ * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class, and EMMA_DEPOT_EARNED_BYTES for all.
+ * Threads, signals, fork: any, lock-free; each word is consistent at every instant. */
 #ifndef EMMA_DEPOT_DEPOT_H
 #define EMMA_DEPOT_DEPOT_H
 
@@ -50,8 +50,8 @@ typedef struct emma_depot {
  * Cost: one exchange; or a refill (span.h). */
 emma_chain emma__depot_get(emma_depot *depot, unsigned class, unsigned capacity, unsigned want, unsigned *count);
 
-/* Hand over a chain of count blocks. Returns: whether the caller had better send home what else it has of this class: the
- * shelf is full, and blocks come home to spans that are nearly empty; the shelf is then emptied too.
+/* Hand over a chain of count blocks. Returns: whether the caller had better send home what else it has of this class:
+ * the shelf is full, and blocks come home to spans that are nearly empty; the shelf is then emptied too.
  * Cost: one CAS; if the shelf is full, emma__spans_take_home. */
 bool emma__depot_put(emma_depot *depot, unsigned class, emma_chain chain, unsigned count);
 

@@ -57,8 +57,8 @@ static void *alloc_small(emma_heap *heap, emma_thread *thread, emma_magazine_pai
     return block;
 }
 
-/* The heap's own memory is refused: a block of what was lent to it, with all bytes that one of its own would have. What it has
- * beyond them is zero already: who wants it zeroed knows the class only. */
+/* The heap's own memory is refused: a block of what was lent to it, with all bytes that one of its own would have. What
+ * it has beyond them is zero already: who wants it zeroed knows the class only. */
 EMMA_COLD static void *alloc_lent(emma_heap *heap, unsigned class, size_t size_bytes, size_t align_bytes) {
     size_t bytes = class != EMMA_CLASS_NONE ? emma__class_size(class) : size_bytes;
     char *block = emma__lent_alloc(heap, bytes, align_bytes);

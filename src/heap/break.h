@@ -1,8 +1,8 @@
 /* break.h: a range of a heap's that grows and shrinks at its end, as sbrk(2).
  *
- * It has a mapping of its own, made at the first use: as many slots as can be had, up to EMMA_BREAK_SLOTS. Its pages cost
- * nothing before they are touched. The length is one word: who changes it by a CAS owns what it adds. Who shortens it gives
- * the pages back while they are still its own.
+ * It has a mapping of its own, made at the first use: as many slots as can be had, up to EMMA_BREAK_SLOTS. Its pages
+ * cost nothing before they are touched. The length is one word: who changes it by a CAS owns what it adds. Who shortens
+ * it gives the pages back while they are still its own.
  *
  * Threads, signals, fork: any; lock-free. */
 #ifndef EMMA_HEAP_BREAK_H

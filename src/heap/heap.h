@@ -111,8 +111,8 @@ static inline emma_directory *emma__heap_directory(const emma_heap *heap) {
 }
 
 /* What an address is to this copy of emma. NONE: not the start of a block that may be live. (That a small block is live
- * cannot be told from its address; its holder knows.) Any value may be asked for, but not an address in a huge block that
- * another thread frees meanwhile. Cost: a few loads. */
+ * cannot be told from its address; its holder knows.) Any value may be asked for, but not an address in a huge block
+ * that another thread frees meanwhile. Cost: a few loads. */
 emma_block emma__heap_find(emma_heap *heap, const void *block);
 
 /* The heap that this address is lent to. Returns: 0 for any other. */
@@ -136,16 +136,17 @@ void *emma__heap_alloc_aligned(emma_heap *heap, emma_thread *thread, emma_magazi
  * memset. */
 void *emma__heap_alloc_zeroed_large(emma_heap *heap, emma_thread *thread, size_t size_bytes);
 
-/* Take back a block of any heap, or nothing (NULL). class: what emma__span_class_fast said. Ends the process with a message if block
- * is not the start of a block, or is free already and that can be seen. Returns: the heap that it was of, or heap. */
+/* Take back a block of any heap, or nothing (NULL). class: what emma__span_class_fast said. Ends the process with a
+ * message if block is not the start of a block, or is free already and that can be seen. Returns: the heap that it was
+ * of, or heap. */
 emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, size_t class);
 
 /* Change the usable size of a live block without moving it, to between min and want bytes, want if that can be had.
  * Returns: false iff min cannot be had in place. Requires: 1 <= min <= want. */
 bool emma__heap_resize(emma_heap *heap, void *block, size_t min_bytes, size_t want_bytes);
 
-/* Move a large block to where size bytes fit by moving its pages. Returns: NULL iff that cannot be done; the block then is
- * as it was. */
+/* Move a large block to where size bytes fit by moving its pages. Returns: NULL iff that cannot be done; the block then
+ * is as it was. */
 void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes);
 
 /* Make a heap that lies in its own memory. limit_bytes 0: none. Returns: 0 iff refused. Cost: one mapping. */
@@ -154,13 +155,15 @@ emma_heap *emma__heap_make(emma_directory *directory, size_t limit_bytes, unsign
 /* Give all of it back. Requires: a made heap; nobody uses it any more. */
 void emma__heap_destroy(emma_heap *heap);
 
-/* Take back every block. Requires: a made heap; nobody uses it meanwhile. Cost: a step for each span, none for blocks. */
+/* Take back every block. Requires: a made heap; nobody uses it meanwhile. Cost: a step for each span, none for
+ * blocks. */
 void emma__heap_reset(emma_heap *heap);
 
 /* What a heap takes, and its limit. Returns: 0 for a heap over memory of the caller's, which has none. */
 emma_commit *emma__heap_commit(emma_heap *heap);
 
-/* The heap's log (log.c): another one; tell it, if there is one; tell it how much is committed, if that has changed much. */
+/* The heap's log (log.c): another one; tell it, if there is one; tell it how much is committed, if that has changed
+ * much. */
 void emma__heap_set_log(emma_heap *heap, emma_heap_log *log, void *context);
 void emma__heap_tell(emma_heap *heap, const emma_event *event);
 void emma__heap_tell_size(emma_heap *heap);

@@ -1,7 +1,7 @@
 /* is_free.c: the look at a block that may be freed twice. Interface in heap.h.
  *
- * A free block's first word says so almost surely (is_plausible); then the places where free blocks are get searched, the
- * nearest first: the thread's own cache, the depot, the span. What others hold in their caches is not seen. */
+ * A free block's first word says so almost surely (is_plausible); then the places where free blocks are get searched,
+ * the nearest first: the thread's own cache, the depot, the span. What others hold in their caches is not seen. */
 #include "heap/heap.h"
 
 /* Whether a word could be the first word of a free block of this class: cheap, and almost never wrong by chance. */

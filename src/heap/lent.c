@@ -77,8 +77,8 @@ bool emma__lent_claim(emma_lent *lent) {
     return false;
 }
 
-/* Unclaim, then look whether something was left that was not seen (seq_cst: the push, then the look at claimed, there; the
- * store, then the look at the lists, here: one of the two sees the other). */
+/* Unclaim, then look whether something was left that was not seen (seq_cst: the push, then the look at claimed, there;
+ * the store, then the look at the lists, here: one of the two sees the other). */
 size_t emma__lent_unclaim(emma_lent *lent) {
     size_t released = 0;
     for (;;) {

@@ -6,14 +6,15 @@
  *         | emma_heap up to its depot | emma_fit | pool of blocks ... |
  *
  * The fit is for one thread at a time: who has the claim. What comes while it is claimed is left on a list, through its
- * own first words; the claim's holder works the lists off when it comes and when it goes, and looks again afterwards, as in
- * parts.h. So a free and a donation never wait. A request for memory has nothing else to do: it tries for some time
- * (EMMA_LENT_TRIES, then EMMA_LENT_SLEEPS times a millisecond), and is refused then. Who was refused so tells the next ones
- * not to sleep, until somebody gives the claim back.
+ * own first words; the claim's holder works the lists off when it comes and when it goes, and looks again afterwards,
+ * as in parts.h. So a free and a donation never wait. A request for memory has nothing else to do: it tries for some
+ * time (EMMA_LENT_TRIES, then EMMA_LENT_SLEEPS times a millisecond), and is refused then. Who was refused so tells the
+ * next ones not to sleep, until somebody gives the claim back.
  *
- * A thread that stops for ever with the claim, one of a parent that forked meanwhile included, takes the lent memory out
- * of use. All state is in the heap, or in the ranges: a heap in shared memory is the same to all processes that have it,
- * and the directory, by fork. The fit never learns of an address outside the ranges: which those are, region/ranges.h knows.
+ * A thread that stops for ever with the claim, one of a parent that forked meanwhile included, takes the lent memory
+ * out of use. All state is in the heap, or in the ranges: a heap in shared memory is the same to all processes that
+ * have it, and the directory, by fork. The fit never learns of an address outside the ranges: which those are,
+ * region/ranges.h knows.
  *
  * Threads, signals: any. Cost: O(1), but for what is said below; looking up a range is O(ranges). */
 #ifndef EMMA_HEAP_LENT_H
@@ -56,7 +57,8 @@ emma_heap *emma__lent_make(emma_directory *directory, uintptr_t from, size_t siz
  * Cost: O(ranges). */
 bool emma__lent_add(emma_heap *heap, uintptr_t from, size_t size_bytes);
 
-/* The same for a piece of its source (source.h), of which the header is written. Returns: false iff that cannot be noted. */
+/* The same for a piece of its source (source.h), of which the header is written. Returns: false iff that cannot be
+ * noted. */
 bool emma__lent_add_piece(emma_heap *heap, struct emma_piece *piece, bool is_zeroed);
 
 /* Give back what is empty to where it came from. Returns: bytes. */
@@ -72,18 +74,19 @@ void emma__lent_reset(emma_heap *heap);
 void *emma__lent_alloc(emma_heap *heap, size_t size_bytes, size_t align_bytes);
 void *emma__lent_alloc_zeroed(emma_heap *heap, size_t size_bytes);
 
-/* Take back a block that emma__lent_find found here. Returns: false iff it is not live, as far as is seen at once. If it is
- * seen later, by who has the claim, that one ends the process with a message. */
+/* Take back a block that emma__lent_find found here. Returns: false iff it is not live, as far as is seen at once. If
+ * it is seen later, by who has the claim, that one ends the process with a message. */
 bool emma__lent_free(emma_heap *heap, void *block);
 
-/* Whether what lies at an address in lent memory looks like the start of a live block. Returns: its usable bytes, 0 iff not;
- * *heap is who it is lent to, 0 iff to none. Any address may be asked for. Cost: O(ranges). */
+/* Whether what lies at an address in lent memory looks like the start of a live block. Returns: its usable bytes, 0 iff
+ * not; *heap is who it is lent to, 0 iff to none. Any address may be asked for. Cost: O(ranges). */
 size_t emma__lent_find(const emma_directory *directory, uintptr_t address, emma_heap **heap);
 
 /* As emma__heap_resize. */
 bool emma__lent_resize(emma_heap *heap, void *block, size_t min_bytes, size_t want_bytes);
 
-/* What lies at an address that is lent to this heap: start, size and state are filled in, if it is in a block. Cost: O(blocks). */
+/* What lies at an address that is lent to this heap: start, size and state are filled in, if it is in a block. Cost:
+ * O(blocks). */
 void emma__lent_describe(emma_heap *heap, uintptr_t address, emma_description *description);
 
 /* Visit the live blocks, as emma_heap_walk; the claim is not held meanwhile. Cost: O(blocks^2 / 64). */

@@ -2,8 +2,8 @@
  *
  *     first tract:  | tract's own | region's header | emma_heap, stripes | spans and large runs ... |
  *
- * A made heap lies in its own memory, so destroying it is giving back its mappings. It has no thread caches: threads leave
- * nothing in it, and need not be asked when it goes. */
+ * A made heap lies in its own memory, so destroying it is giving back its mappings. It has no thread caches: threads
+ * leave nothing in it, and need not be asked when it goes. */
 #include "heap/heap.h"
 #include "heap/source.h"
 
@@ -25,8 +25,8 @@ static size_t slots_at(void) {
     return emma__bits_align_up(sizeof(made), EMMA_RSEQ_SLOT_BYTES);
 }
 
-/* What the slots may touch is charged, beside what they cache; a heap of a low limit on a machine with many processors does
- * without. */
+/* What the slots may touch is charged, beside what they cache; a heap of a low limit on a machine with many processors
+ * does without. */
 static void begin_cpu_caches(emma_heap *heap, size_t limit_bytes) {
     emma__cpu_init(&heap->cpu, (uintptr_t)heap + slots_at(), limit_bytes / LIMIT_SHARE);
     size_t touched = (size_t)heap->cpu.rseq.cpus * EMMA_RSEQ_SLOT_BYTES;

@@ -108,8 +108,8 @@ static void free_requested(emma_heap *heap) {
     }
 }
 
-/* Unclaim, then look whether a request came before that was seen (seq_cst: the push, then the look at claimed, there; the
- * store, then the look at the list, here: one of the two sees the other). */
+/* Unclaim, then look whether a request came before that was seen (seq_cst: the push, then the look at claimed, there;
+ * the store, then the look at the list, here: one of the two sees the other). */
 static void work_off(emma_heap *heap) {
     emma_parts *parts = &heap->parts;
     for (;;) {

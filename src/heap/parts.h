@@ -1,8 +1,8 @@
 /* parts.h: blocks that are freed part by part.
  *
- * A block in parts has a record: a bit for each of its bytes that was freed. The records of a heap are for one thread at a
- * time: who finds them claimed leaves its request on a list instead, and goes on; who has the claim works the list off
- * before giving the claim back, and looks again afterwards. So nobody waits.
+ * A block in parts has a record: a bit for each of its bytes that was freed. The records of a heap are for one thread
+ * at a time: who finds them claimed leaves its request on a list instead, and goes on; who has the claim works the list
+ * off before giving the claim back, and looks again afterwards. So nobody waits.
  *
  *     free_range:   claim? -- yes --> own request, then the list, unclaim, list not empty? claim again ...
  *                      \--- no ----> push the request on the list; claimed no more? work it off
@@ -38,8 +38,8 @@ typedef struct emma_parts {
     emma_part_record *records; /* the claim's */
 } emma_parts;
 
-/* Free the bytes [from, from + size) of the block that holds from. Ends the process with a message if they are not of a live
- * block, or freed already. Returns: 1 iff the block is gone now, 0 if not (yet), -1 iff memory is refused. */
+/* Free the bytes [from, from + size) of the block that holds from. Ends the process with a message if they are not of a
+ * live block, or freed already. Returns: 1 iff the block is gone now, 0 if not (yet), -1 iff memory is refused. */
 int emma__heap_free_range(struct emma_heap *heap, uintptr_t from, size_t size_bytes);
 
 #endif

@@ -3,12 +3,13 @@
  *     first piece:  | emma_piece | emma_sourced | emma_heap up to its depot | emma_fit | pool of blocks ... |
  *     any other:    | emma_piece | pool of blocks ...                                                       |
  *
- * It is a heap over lent memory (lent.h) that lends itself more where a block cannot be had. A piece doubles, from 1 MiB to
- * 64 MiB, or is as large as the block needs. A piece that has become empty stays until another one has, or the heap is
- * asked to collect; then it goes back, after the claim is given up. The first stays until the heap is destroyed.
+ * It is a heap over lent memory (lent.h) that lends itself more where a block cannot be had. A piece doubles, from 1
+ * MiB to 64 MiB, or is as large as the block needs. A piece that has become empty stays until another one has, or the
+ * heap is asked to collect; then it goes back, after the claim is given up. The first stays until the heap is
+ * destroyed.
  *
- * Zeroes: a piece that its source calls zeroed is so from zero_from on, but for its last word, as long as it is the newest:
- * that far no block has reached, nor the header and the two links of the free block behind one.
+ * Zeroes: a piece that its source calls zeroed is so from zero_from on, but for its last word, as long as it is the
+ * newest: that far no block has reached, nor the header and the two links of the free block behind one.
  *
  * Threads, signals: as lent.h; the caller's functions are called without any claim held. */
 #ifndef EMMA_HEAP_SOURCE_H
@@ -53,7 +54,8 @@ emma_bare_error emma__source_free(emma_sourced *sourced, emma_fit *fit, void *bl
 /* Claimed: take all empty pieces out of the fit. */
 void emma__source_drop_empty(emma_sourced *sourced, emma_fit *fit);
 
-/* Claimed: how many bytes of a block just allocated are not known to be zero, from its start; the last word is not known. */
+/* Claimed: how many bytes of a block just allocated are not known to be zero, from its start; the last word is not
+ * known. */
 size_t emma__source_dirty_bytes(const emma_sourced *sourced, const void *block, size_t usable_bytes);
 
 /* Give back the pieces of this list. Not claimed. Returns: bytes. */

@@ -1,12 +1,12 @@
-/* new.c: C++'s replaceable allocation functions, all 20 of them, without depending on a C++ library: written under their
- * mangled names (Itanium C++ ABI, 64-bit size_t: m), with weak references to what they need of the C++ runtime. Built with
- * -fexceptions, so that an exception passes through.
+/* new.c: C++'s replaceable allocation functions, all 20 of them, without depending on a C++ library: written under
+ * their mangled names (Itanium C++ ABI, 64-bit size_t: m), with weak references to what they need of the C++ runtime.
+ * Built with -fexceptions, so that an exception passes through.
  *
  * [new.delete]: four functions do the work: new, aligned new, delete, aligned delete. The others call the one that the
  * standard says, through its public name: a program may replace some of them and finds its own called.
  *
- * On failure new calls the new-handler until there is memory or no handler, then throws std::bad_alloc. The nothrow forms
- * have to catch what a handler throws, which C cannot: where it comes to that, they call the runtime's own. */
+ * On failure new calls the new-handler until there is memory or no handler, then throws std::bad_alloc. The nothrow
+ * forms have to catch what a handler throws, which C cannot: where it comes to that, they call the runtime's own. */
 #include <dlfcn.h>
 
 #include "base/check.h"

@@ -29,18 +29,19 @@ uintptr_t emma__plat_map(size_t size_bytes);
 /* Give a mapping back. Returns: false iff the system refused (too many mappings). */
 bool emma__plat_unmap(uintptr_t address, size_t size_bytes);
 
-/* Give the pages back and keep the addresses, which read as zero afterwards. Returns: false iff refused (locked memory);
- * the contents are then unknown. */
+/* Give the pages back and keep the addresses, which read as zero afterwards. Returns: false iff refused (locked
+ * memory); the contents are then unknown. */
 bool emma__plat_purge(uintptr_t address, size_t size_bytes);
 
 /* Have the pages of this range cleared in children of fork. Returns: false iff the kernel cannot (before 4.14). */
 bool emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes);
 
-/* Move the mapping [from, from + old) to [to, to + new), a mapping of the caller's that is replaced. Nothing is mapped at the
- * old place then. Returns: false iff refused: nothing moved, but the target may be unmapped. */
+/* Move the mapping [from, from + old) to [to, to + new), a mapping of the caller's that is replaced. Nothing is mapped
+ * at the old place then. Returns: false iff refused: nothing moved, but the target may be unmapped. */
 bool emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes);
 
-/* Change the size of the last part of a mapping without moving it. Returns: false iff what follows is occupied or memory is refused. */
+/* Change the size of the last part of a mapping without moving it. Returns: false iff what follows is occupied or
+ * memory is refused. */
 bool emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes);
 
 /* Move the pages of [from, from + size) to [to, to + size), a mapping of the caller's that is replaced. Afterwards the

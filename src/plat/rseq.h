@@ -1,10 +1,11 @@
-/* rseq.h: restartable sequences: a few instructions on memory of the processor that a thread runs on, without an atomic one.
+/* rseq.h: restartable sequences: a few instructions on memory of the processor that a thread runs on, without an atomic
+ * one.
  *
- * The kernel keeps, in an area that the C library registers for each thread, the number of the processor that the thread is
- * on. A sequence names itself in that area, reads the number, works on the slot of that number, and ends with one store.
- * Whenever the thread is preempted, moved or gets a signal before that store, the kernel sends it to the sequence's abort
- * label instead of the next instruction. So who reaches the store was alone in the slot from begin to end, and what a word
- * of the slot leads to may be read: it was there in every instant.
+ * The kernel keeps, in an area that the C library registers for each thread, the number of the processor that the
+ * thread is on. A sequence names itself in that area, reads the number, works on the slot of that number, and ends with
+ * one store. Whenever the thread is preempted, moved or gets a signal before that store, the kernel sends it to the
+ * sequence's abort label instead of the next instruction. So who reaches the store was alone in the slot from begin to
+ * end, and what a word of the slot leads to may be read: it was there in every instant.
  *
  *     slot:      0              1              2                 EMMA_RSEQ_SLOT_BYTES apart; a word is named by its
  *            [ ...word... ][ ...word... ][ ...word... ] ...      address in slot 0
@@ -15,13 +16,14 @@
  *     push       | the chain has no room                   | word := block before the chain
  *     exchange   | only_empty, and the chain is not empty  | word := another chain
  *
- * The store is a release: a child of fork never finds the head of a chain without the link behind it. Sequences may stop
- * anywhere and are then as if they had never begun, but that push may have written to its block.
+ * The store is a release: a child of fork never finds the head of a chain without the link behind it. Sequences may
+ * stop anywhere and are then as if they had never begun, but that push may have written to its block.
  *
- * Here for Linux on x86-64, aarch64 and riscv64, where the C library registers (glibc 2.35); everywhere else, also in builds
- * for ThreadSanitizer, which cannot see them, emma__rseq_find finds nothing. Emma never registers by itself and writes only
- * the field that is a sequence's to write. A process that shares its memory with another one but not its threads (a child
- * of vfork) uses an area that nobody keeps: there these functions must not be used, and it cannot be seen.
+ * Here for Linux on x86-64, aarch64 and riscv64, where the C library registers (glibc 2.35); everywhere else, also in
+ * builds for ThreadSanitizer, which cannot see them, emma__rseq_find finds nothing. Emma never registers by itself and
+ * writes only the field that is a sequence's to write. A process that shares its memory with another one but not its
+ * threads (a child of vfork) uses an area that nobody keeps: there these functions must not be used, and it cannot be
+ * seen.
  *
  * Source: rseq(2), include/uapi/linux/rseq.h; the signatures are those that glibc registers. */
 #ifndef EMMA_PLAT_RSEQ_H
@@ -54,8 +56,8 @@ typedef struct emma_rseq_trade {
     uintptr_t slot;    /* out: in which slot, in bytes from slot 0 */
 } emma_rseq_trade;
 
-/* What the C library has registered. Returns: false iff there are no restartable sequences. Threads that are not registered
- * although others are find out by themselves. Cost: the first call makes one system call. */
+/* What the C library has registered. Returns: false iff there are no restartable sequences. Threads that are not
+ * registered although others are find out by themselves. Cost: the first call makes one system call. */
 bool emma__rseq_find(emma_rseq *rseq);
 
 #if defined(__linux__) && defined(__x86_64__) && !EMMA_THREAD_SANITIZER

@@ -2,21 +2,21 @@
  *
  * Made on demand, with the cheapest kind of thread the system has: no libc, its own thread pointer and stack, all
  * signals blocked, no capabilities. It touches the heap only as any other thread may, without a cache of its own, and
- * nobody ever waits for it: if it is stopped, one chunk is out of use. It looks once a second, purges what has been dirty
- * for two seconds, compacts when nothing has happened meanwhile or much has come home for some seconds, and ends after four
- * looks with nothing to do.
+ * nobody ever waits for it: if it is stopped, one chunk is out of use. It looks once a second, purges what has been
+ * dirty for two seconds, compacts when nothing has happened meanwhile or much has come home for some seconds, and ends
+ * after four looks with nothing to do.
  *
  * Its word:    NONE --a start: CAS--> HERE --a start: CAS--> ASKED
  *                ^                     |  ^                    |
  *                +---- leaving: CAS ---+  +- each look: CAS ---+
  *
  * No free is missed that a tick saw. The tick's start and the janitor's leaving each change this one word by a CAS, so
- * one of them comes first. If the start does, it says ASKED, and the CAS by which the janitor leaves fails: it looks on,
- * and its acquire pairs with the start's release, so it sees what was freed. If leaving does, the start finds NONE and
- * makes a new janitor. The old one may still be on its way out of its stack, so there are two of these, kept and reused;
- * the kernel clears a stack's user when its thread is gone (acquire where it is looked at). Where both are in use, a
- * janitor has not come to its last instruction for the five seconds that the next one lives at least: then the next tick
- * starts one.
+ * one of them comes first. If the start does, it says ASKED, and the CAS by which the janitor leaves fails: it looks
+ * on, and its acquire pairs with the start's release, so it sees what was freed. If leaving does, the start finds NONE
+ * and makes a new janitor. The old one may still be on its way out of its stack, so there are two of these, kept and
+ * reused; the kernel clears a stack's user when its thread is gone (acquire where it is looked at). Where both are in
+ * use, a janitor has not come to its last instruction for the five seconds that the next one lives at least: then the
+ * next tick starts one.
  *
  * The words lie on the page that fork wipes: in a child there is none, and one may be started. */
 #include "base/check.h"
@@ -120,8 +120,8 @@ void emma__janitor_start(emma_heap *heap) {
     if (wiped == 0)
         return;
     uint32_t state = ATOMIC_LOAD(&wiped->janitor, relaxed);
-    /* Also where it is ASKED already: each start releases what it saw freed. Pairs with was_asked, and with the start that
-     * comes after emma__janitor_leave. */
+    /* Also where it is ASKED already: each start releases what it saw freed. Pairs with was_asked, and with the start
+     * that comes after emma__janitor_leave. */
     uint32_t next;
     do {
         next = state == EMMA_JANITOR_NONE ? EMMA_JANITOR_HERE : EMMA_JANITOR_ASKED;

@@ -9,14 +9,14 @@
  *     all of these                        nothing happens for two seconds                          the janitor
  *     huge blocks                         at their free                                            who frees
  *
- * While a janitor lives, dirty slices may stay up to what was used at the crest, and spans are left to it: that costs no more than
- * was resident already.
+ * While a janitor lives, dirty slices may stay up to what was used at the crest, and spans are left to it: that costs
+ * no more than was resident already.
  *
  * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
  * it with page faults: as long as that happens, the share doubles, up to four times what is used, and spans are left
- * alone for longer; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest address, so
- * it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were allocated, so
- * nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
+ * alone for longer; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest
+ * address, so it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were
+ * allocated, so nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
  *
  * Threads, signals, fork: any; lock-free. */
 #ifndef EMMA_PURGE_PURGE_H
@@ -36,8 +36,8 @@ enum {
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);
 
-/* After any slow path that may have freed something: purge if it is time. Cost: four loads; when due, a system call for each
- * chunk purged, for about as much as was freed since the last tick. */
+/* After any slow path that may have freed something: purge if it is time. Cost: four loads; when due, a system call for
+ * each chunk purged, for about as much as was freed since the last tick. */
 static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
     size_t freed = ATOMIC_LOAD(&heap->depot.spans.regions.freed_slices, relaxed);
     size_t home = ATOMIC_LOAD(&heap->depot.spans.home_bytes, relaxed);
@@ -71,7 +71,8 @@ void emma__janitor_start(emma_heap *heap);
 /* Whether one runs in this process. */
 bool emma__janitor_runs(const emma_heap *heap);
 
-/* The janitor's: be gone, unless somebody asked since it last looked; then it is to look again. Returns: whether it may go. */
+/* The janitor's: be gone, unless somebody asked since it last looked; then it is to look again. Returns: whether it may
+ * go. */
 bool emma__janitor_leave(emma_wiped *wiped);
 
 #endif

@@ -4,7 +4,8 @@
 
 enum { LINES_PER_SLICE = EMMA_SLICE_BYTES / EMMA_LINE_BYTES };
 
-/* How much memory the heap used at its crest beyond what it uses now. The crest is forgotten by an eighth each second. */
+/* How much memory the heap used at its crest beyond what it uses now. The crest is forgotten by an eighth each
+ * second. */
 static size_t below_crest_bytes(emma_heap *heap, size_t used, bool new_second) {
     size_t crest = ATOMIC_LOAD(&heap->purge.crest_slices, relaxed);
     size_t next = used > crest ? used : new_second ? crest - (crest - used) / 8 : crest;
@@ -36,8 +37,8 @@ static bool has_shrunk(emma_heap *heap) {
 }
 
 /* A purge is regretted as far as clean slices are claimed after it. Judged once a second, or as soon as it comes to an
- * eighth of what is used: if it comes to 1/64 of what was freed meanwhile, be more patient; if to next to nothing, less. What
- * was purged is forgotten by a quarter each second. */
+ * eighth of what is used: if it comes to 1/64 of what was freed meanwhile, be more patient; if to next to nothing,
+ * less. What was purged is forgotten by a quarter each second. */
 static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     emma_purge_state *purge = &heap->purge;
     emma_regions *regions = emma__heap_regions(heap);

@@ -1,11 +1,11 @@
 /* commit.h: how much of a heap's memory may be resident, and its limit.
  *
- * Charged before memory may be touched, refunded after it was given back; so what is resident never exceeds what is charged,
- * and that never exceeds the limit:
+ * Charged before memory may be touched, refunded after it was given back; so what is resident never exceeds what is
+ * charged, and that never exceeds the limit:
  *
  *     the heap's own        a fixed sum when it is founded; a slice for each further tract
- *     spans                 the blocks of each line when it is carved, and a page for the edge; or whole slices, where these
- *                           were dirty when the span was made
+ *     spans                 the blocks of each line when it is carved, and a page for the edge; or whole slices, where
+ *                           these were dirty when the span was made
  *     large runs            whole slices
  *     free dirty slices     whole slices
  *     huge blocks           their mappings

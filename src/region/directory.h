@@ -2,7 +2,8 @@
  *
  *     entry[address >> TRACT_LOG2]:  NONE | TRACT | HUGE | HUGE_REST | BREAK
  *
- * The directory is the one thing that heaps share. It is zero-filled static memory of which only the touched pages exist. An entry is set before a block of the granule is handed out and cleared before the granule is unmapped, so a
+ * The directory is the one thing that heaps share. It is zero-filled static memory of which only the touched pages
+ * exist. An entry is set before a block of the granule is handed out and cleared before the granule is unmapped, so a
  * legal free always finds its entry: the program's own order carries it from the malloc to the free.
  *
  * Threads, signals: any. Cost of a look-up: one load. */

@@ -41,8 +41,8 @@ static uintptr_t hand_out(emma_tract *tract, unsigned from, unsigned end, unsign
     return emma__tract_address(tract, run);
 }
 
-/* Map some slices behind those that a tract has. Returns: the caller's run, 0 iff refused; *occupied tells that the place
- * was not free. */
+/* Map some slices behind those that a tract has. Returns: the caller's run, 0 iff refused; *occupied tells that the
+ * place was not free. */
 static uintptr_t extend_tract(emma_regions *regions, emma_tract *tract, unsigned n, unsigned align, bool *occupied) {
     unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
     unsigned run = place_run(mapped, n, align);

@@ -8,8 +8,8 @@
  * The kernel can make such a mapping longer, shorter and move its pages for nothing; its memory goes back at free. The
  * header lies in pages of its own before the block, so the program may remap the block's pages as it likes.
  *
- * Number of mappings: one for each huge block, three once its pages were moved; a block that could be a run becomes huge
- * only while there are fewer than EMMA_HUGE_MAX_SMALL.
+ * Number of mappings: one for each huge block, three once its pages were moved; a block that could be a run becomes
+ * huge only while there are fewer than EMMA_HUGE_MAX_SMALL.
  * Threads: any; a block's header is its owner's. A thread stopped here holds the slots that it was claiming. */
 #ifndef EMMA_REGION_HUGE_H
 #define EMMA_REGION_HUGE_H
@@ -25,7 +25,8 @@ typedef struct emma_huge {
     _Atomic(size_t) is_live; /* exchanged for 0 by the free; a second free sees it */
 } emma_huge;
 
-/* The huge block whose mapping holds an address. Returns: 0 iff there is none. Cost: O(slots before the address), usually 1. */
+/* The huge block whose mapping holds an address. Returns: 0 iff there is none. Cost: O(slots before the address),
+ * usually 1. */
 emma_huge *emma__huge_at(const emma_directory *directory, uintptr_t address);
 
 /* The huge block that begins at address. Returns: 0 iff there is none. Cost: O(slots before the block), usually 1. */
@@ -41,8 +42,8 @@ void emma__huge_release(emma_regions *regions, emma_huge *huge);
 /* Give back all huge blocks of a heap. Requires: nobody uses them. */
 void emma__huge_release_all(emma_regions *regions);
 
-/* Change the size without moving. Returns: false iff it cannot; nothing changed. Shrinking succeeds but where the system
- * refuses it. Cost: one mremap. */
+/* Change the size without moving. Returns: false iff it cannot; nothing changed. Shrinking succeeds but where the
+ * system refuses it. Cost: one mremap. */
 bool emma__huge_resize(emma_regions *regions, emma_huge *huge, size_t size_bytes);
 
 /* Move the pages of [from, from + size) into a new huge block of at least new_bytes. The old range reads as zero then.

@@ -4,9 +4,9 @@
  *     entry:  version | from | to | owner (0: the entry is free)
  *
  * Asked only where the directory knows nothing of an address. An entry is written by who makes its version odd, by one
- * compare-and-swap, and readers never wait: they pass over an entry that is being written or was written meanwhile. They
- * may, because an entry that stands throughout is seen, and a legal free is of a block whose entry stands throughout.
- * Pages are never unmapped, entries are used again.
+ * compare-and-swap, and readers never wait: they pass over an entry that is being written or was written meanwhile.
+ * They may, because an entry that stands throughout is seen, and a legal free is of a block whose entry stands
+ * throughout. Pages are never unmapped, entries are used again.
  *
  * Each store of a field is a release and each load an acquire: who reads a new field finds a new version behind it.
  * Threads, signals, fork: any; lock-free. A writer that stops for ever takes one entry out of use. Cost: O(ranges). */

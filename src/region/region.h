@@ -1,4 +1,5 @@
-/* region.h: the memory of a heap: windows of addresses, in which tracts come and go, in which runs of slices are claimed.
+/* region.h: the memory of a heap: windows of addresses, in which tracts come and go, in which runs of slices are
+ * claimed.
  *
  *     emma_region                 base                                       base + slots * 64 MiB
  *    +-----------+---------------+-----------+-----------+-----------+------------------------+
@@ -6,16 +7,17 @@
  *    +-----------+---------------+-----------+-----------+-----------+------------------------+
  *
  * A region is a window of addresses (nothing is reserved in it), divided into slots of one tract. A slot is claimed by
- * one bit; a tract is mapped in it in steps, as the heap grows: the mapping itself is the claim, since the kernel refuses
- * to map over anything. So windows of several heaps may overlap. A slot found occupied, by a stranger or by another heap,
- * is left claimed for ever and the next one taken.
+ * one bit; a tract is mapped in it in steps, as the heap grows: the mapping itself is the claim, since the kernel
+ * refuses to map over anything. So windows of several heaps may overlap. A slot found occupied, by a stranger or by
+ * another heap, is left claimed for ever and the next one taken.
  *
- * Class bytes, one for each slice of the window, belong to the span layer. Only the first region of the default heap has
- * them: at a constant distance below the base, so that free finds the class of a block there with one subtraction, one
- * comparison and one load. The header of a made heap's first region lies in its first tract, so an empty heap is one
- * mapping; other headers are mappings of their own.
+ * Class bytes, one for each slice of the window, belong to the span layer. Only the first region of the default heap
+ * has them: at a constant distance below the base, so that free finds the class of a block there with one subtraction,
+ * one comparison and one load. The header of a made heap's first region lies in its first tract, so an empty heap is
+ * one mapping; other headers are mappings of their own.
  *
- * Nothing is ever unmapped from a region but huge blocks, until the heap is destroyed. Regions form a list that only grows.
+ * Nothing is ever unmapped from a region but huge blocks, until the heap is destroyed. Regions form a list that only
+ * grows.
  *
  * Invariants: free slices <= mapped slices; a slice is in one hand or in one chunk word (law 1).
  * Threads, signals, fork: any, lock-free. Failure of any system call changes nothing. */
@@ -75,8 +77,8 @@ typedef struct emma_regions {
     _Atomic(uint32_t) now_seconds; /* the purge layer's clock, as old as its last look */
 } emma_regions;
 
-/* Claims and releases of slices charge nothing: clean slices are charged by who claims them; dirty ones, free or claimed, are
- * charged, each whole. emma__regions_release is for slices that are charged whole. */
+/* Claims and releases of slices charge nothing: clean slices are charged by who claims them; dirty ones, free or
+ * claimed, are charged, each whole. emma__regions_release is for slices that are charged whole. */
 
 /* Claim a run of n slices whose address is a multiple of align slices: lowest address first, then by growing.
  * Returns: the address, or 0 iff no memory can be had. Requires: n <= EMMA_RUN_MAX_SLICES; align a power of two <= 32.
@@ -104,7 +106,8 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
 /* The tract after this one (0: the first), in address order within a region. Returns: 0 at the end. */
 emma_tract *emma__regions_next_tract(const emma_regions *regions, const emma_tract *tract);
 
-/* Whether an address lies in a tract of this heap. Any value may be asked for. Cost: a step for each region, usually one. */
+/* Whether an address lies in a tract of this heap. Any value may be asked for. Cost: a step for each region, usually
+ * one. */
 bool emma__regions_have_tract(const emma_regions *regions, uintptr_t address);
 
 /* Claim n slots in a row for a huge block, n slots long. Returns: the address, nothing mapped there; or 0. */
@@ -137,8 +140,8 @@ static inline unsigned emma__region_slot_of(const emma_region *region, uintptr_t
 /* Hints of tracts, as tract.h says. */
 void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank);
 
-/* Found the memory of a made heap: a tract whose first slices are the caller's, beside the tract's and the region's own.
- * They read as zero. The caller sets up an emma_regions there, and says so by emma__regions_settle.
+/* Found the memory of a made heap: a tract whose first slices are the caller's, beside the tract's and the region's
+ * own. They read as zero. The caller sets up an emma_regions there, and says so by emma__regions_settle.
  * Returns: where the caller's slices begin; 0 iff refused. Cost: one mapping. */
 enum {
     EMMA_FOUNDED_BYTES = 112 * 1024

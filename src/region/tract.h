@@ -13,10 +13,10 @@
  * takes free bits; a release is one that gives them back. Dirty bits change only when a slice is released or purged, so
  * the holder of a run may read those of its slices at leisure.
  *
- * Hints (hint[rank], and the same in the region): bit c says that chunk c may have a run of 2^rank free slices. They may
- * lie in one direction for a while, never for ever: who makes a run free sets them afterwards; who finds a lie takes the
- * bit away, looks again, and sets it back if it was wrong. Both sides are sequentially consistent (store buffering), so
- * either the setter sees the bit gone or the clearer sees the slices.
+ * Hints (hint[rank], and the same in the region): bit c says that chunk c may have a run of 2^rank free slices. They
+ * may lie in one direction for a while, never for ever: who makes a run free sets them afterwards; who finds a lie
+ * takes the bit away, looks again, and sets it back if it was wrong. Both sides are sequentially consistent (store
+ * buffering), so either the setter sees the bit gone or the clearer sees the slices.
  *
  * A thread that stops here for ever holds at most the run that it was claiming. Threads, signals, fork: any. */
 #ifndef EMMA_REGION_TRACT_H

@@ -7,8 +7,8 @@
  * The windows of the default heap lie at random places. Made heaps are founded one beside the other, from a random
  * place on: where there are very many, their first tracts are mapped whole, and the kernel sees few mappings.
  *
- * Nothing here waits: who finds that another thread is mapping the same place sees OCCUPIED, and searches again or takes
- * the next slot. Private to the folder, but for the tests. */
+ * Nothing here waits: who finds that another thread is mapping the same place sees OCCUPIED, and searches again or
+ * takes the next slot. Private to the folder, but for the tests. */
 #ifndef EMMA_REGION_WINDOW_H
 #define EMMA_REGION_WINDOW_H
 

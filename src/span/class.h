@@ -3,9 +3,9 @@
  *     class   1    2   ...   64  |    65    66  ...    72 |  73 ...       | 97 ...   104
  *     bytes  16   32   ... 1024  |  1152  1280  ...  2048 | 2304 ...      | 18432 ... 32768
  *
- * Class 0 is no class: large blocks, foreign addresses, free slices. A span of a class has as many slices as give at least
- * eight blocks. Constant data; nothing is filled at start-up. Spacing as in most allocators since jemalloc (Evans, 2006);
- * internal fragmentation is at most 1/9 above 1 KiB, 15 bytes below. */
+ * Class 0 is no class: large blocks, foreign addresses, free slices. A span of a class has as many slices as give at
+ * least eight blocks. Constant data; nothing is filled at start-up. Spacing as in most allocators since jemalloc
+ * (Evans, 2006); internal fragmentation is at most 1/9 above 1 KiB, 15 bytes below. */
 #ifndef EMMA_SPAN_CLASS_H
 #define EMMA_SPAN_CLASS_H
 

@@ -1,8 +1,8 @@
 /* compact.c: pages of a span that hold nothing but free blocks go back to the system, though other blocks of the span
  * are live: one forgotten block then costs one page and not a whole span. Interface in span.h.
  *
- * The lines of such pages become fresh again: their blocks leave the local chain and are carved anew when needed. A line
- * may go iff every block that overlaps it is free, those too that begin in the line before. */
+ * The lines of such pages become fresh again: their blocks leave the local chain and are carved anew when needed. A
+ * line may go iff every block that overlaps it is free, those too that begin in the line before. */
 #include "base/check.h"
 #include "plat/plat.h"
 #include "span/free_map.h"

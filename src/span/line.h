@@ -1,7 +1,8 @@
 /* line.h: the lines of a span: which blocks start in one, and which ones may have been touched. Private to the folder.
  *
- * A line is carved as a whole: all blocks that start in it. These may reach into lines behind it. What is touched is taken
- * as a function of the fresh lines alone, and rather too much than too little, so that charging and refunding agree. */
+ * A line is carved as a whole: all blocks that start in it. These may reach into lines behind it. What is touched is
+ * taken as a function of the fresh lines alone, and rather too much than too little, so that charging and refunding
+ * agree. */
 #ifndef EMMA_SPAN_LINE_H
 #define EMMA_SPAN_LINE_H
 

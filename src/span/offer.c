@@ -37,7 +37,8 @@ bool emma__offer_claim_span(emma_tract *tract, unsigned class, unsigned slice) {
         if (word.class != class || word.state != EMMA_SPAN_OFFERED)
             return false;
         word.state = EMMA_SPAN_OWNED;
-        /* Acquire: pairs with the release of the last owner (its local chain and fresh lines) and of pushers (links). */
+        /* Acquire: pairs with the release of the last owner (its local chain and fresh lines) and of pushers
+         * (links). */
         if (ATOMIC_CAS(&span->word, &packed, emma__span_word_pack(word), acq_rel))
             break;
     }

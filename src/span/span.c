@@ -20,7 +20,8 @@ static void set_class_bytes(uintptr_t start, unsigned slices, unsigned class) {
         __builtin_memset(region->classes + ((start - region->base) >> EMMA_SLICE_LOG2), (int)class, slices);
 }
 
-/* A span that no longer belongs to a class: its slices go back. Requires: the caller owns it and every block is home. */
+/* A span that no longer belongs to a class: its slices go back. Requires: the caller owns it and every block is
+ * home. */
 static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
     unsigned slices = ATOMIC_LOAD(&span->slices, relaxed);
     set_class_bytes(start, slices, EMMA_CLASS_NONE);
@@ -68,8 +69,8 @@ void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsi
         emma__offer_set(emma__tract_of(start), word.class, emma__tract_slice_of(start));
 }
 
-/* The slices of a new span: those that are clean are charged line by line, if all are. Returns: false iff the limit forbids
- * it; the slices are free again then. */
+/* The slices of a new span: those that are clean are charged line by line, if all are. Returns: false iff the limit
+ * forbids it; the slices are free again then. */
 static bool charge(emma_spans *spans, emma_span *span, uintptr_t address, unsigned slices) {
     unsigned clean = emma__regions_count_clean(address, slices);
     span->is_whole = clean < slices || emma__regions_page_bytes(&spans->regions) > EMMA_LINE_BYTES;
@@ -112,8 +113,9 @@ static bool charge_line(const emma_span *span, uintptr_t start, unsigned class) 
     return span->is_whole || emma__commit_charge(&regions->commit, emma__line_bytes(more));
 }
 
-/* Make blocks of the lowest line that has none yet: all that start in it. The first want of them go to the chain, lowest
- * address first, the others become the local chain. Returns: how many went to the chain (0: no block starts there). */
+/* Make blocks of the lowest line that has none yet: all that start in it. The first want of them go to the chain,
+ * lowest address first, the others become the local chain. Returns: how many went to the chain (0: no block starts
+ * there). */
 static unsigned carve(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
     unsigned line = emma__bits_lowest(span->fresh_lines);
     uint32_t size = emma__class_table[class].size_bytes;

@@ -20,15 +20,16 @@
  *     out + chain at head + local chain + uncarved + in the owner's hand = blocks of the span.
  *
  * Offer bits (one for each slice, for each class) only lead to a span; its word decides. A bit may be set late, by a
- * pusher that stopped: then a searcher finds a word that does not fit, takes the bit away and looks again. Setting a bit
- * comes after the change of the word, looking at the word comes after taking the bit away, all sequentially consistent:
- * no offer is lost. Above the bits of a group of 64 slices are one bit for each group of a tract and one for each tract.
+ * pusher that stopped: then a searcher finds a word that does not fit, takes the bit away and looks again. Setting a
+ * bit comes after the change of the word, looking at the word comes after taking the bit away, all sequentially
+ * consistent: no offer is lost. Above the bits of a group of 64 slices are one bit for each group of a tract and one
+ * for each tract.
  *
  * Who stops as an owner for ever keeps that one span from being offered; its blocks still come home. Who stops between
  * taking blocks and using them loses those blocks. Nobody waits for anybody.
  *
- * ABA: a push looks at head only to link to it, and everything a CAS means is in the word; only the owner unlinks, all of
- * head at once. */
+ * ABA: a push looks at head only to link to it, and everything a CAS means is in the word; only the owner unlinks, all
+ * of head at once. */
 #ifndef EMMA_SPAN_SPAN_H
 #define EMMA_SPAN_SPAN_H
 
@@ -141,8 +142,9 @@ bool emma__span_is_block(emma_span *record, uintptr_t address);
 /* Whether a word is one that a block at home may begin with. Almost no other word is. */
 bool emma__span_is_home_word(uint64_t word);
 
-/* Whether a block of this class is at home in its span. Finds it only if the span is offered and can be claimed: an owned
- * one's chains are its owner's. Requires: block lies in a span of this class. Cost: a step for each block at home. */
+/* Whether a block of this class is at home in its span. Finds it only if the span is offered and can be claimed: an
+ * owned one's chains are its owner's. Requires: block lies in a span of this class. Cost: a step for each block at
+ * home. */
 bool emma__spans_contain(emma_spans *spans, unsigned class, const void *block);
 
 /* A bit for each block of a span: it is at home or not carved. */

@@ -1,5 +1,5 @@
-/* linux_rseq.c: what the C library has registered with the kernel: two of its symbols say so (glibc 2.35 and later); where
- * they are missing, or tell of no area, there is nothing. See plat/rseq.h. */
+/* linux_rseq.c: what the C library has registered with the kernel: two of its symbols say so (glibc 2.35 and later);
+ * where they are missing, or tell of no area, there is nothing. See plat/rseq.h. */
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "plat/linux/syscall.h"

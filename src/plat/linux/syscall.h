@@ -18,8 +18,8 @@
 
 enum { EMMA_ENOMEM = 12, EMMA_EEXIST = 17, EMMA_ESRCH = 3 };
 
-/* Fault injection, in builds for tests only (-DEMMA_FAULT=1): the calls of emma__syscall_fallible, and clone, are counted,
- * and emma__fault_plan decides which of them fail with ENOMEM. */
+/* Fault injection, in builds for tests only (-DEMMA_FAULT=1): the calls of emma__syscall_fallible, and clone, are
+ * counted, and emma__fault_plan decides which of them fail with ENOMEM. */
 #ifndef EMMA_FAULT
 #define EMMA_FAULT 0
 #endif

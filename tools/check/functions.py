@@ -6,7 +6,7 @@ import subprocess
 from tree import Violation, bare_code
 
 FUNCTION_LINES, PARAMETERS, LEVELS = 60, 5, 3
-FOLDERS = ("src", "include", "tests", "bench", "fuzz", "verify", "examples")
+FOLDERS = ("src", "include", "tests", "bench", "fuzz", "examples")
 
 
 def find(tree, paths):

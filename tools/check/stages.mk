@@ -23,7 +23,7 @@ PROGRAMS := $(filter-out $(CHECK_SKIP),$(call files,$(HOSTED),-name '*.c'))
 PROGRAMS_CXX := $(filter-out $(CHECK_SKIP),$(call files,src $(HOSTED),-name '*.cc' -o -name '*.cpp'))
 PUBLIC := $(filter include/%,$(HEADERS))
 FORMATTED := $(call files,src include $(HOSTED),-name '*.[ch]' -o -name '*.cc' -o -name '*.cpp' -o -name '*.hpp')
-SCRIPTS := $(call files,tools bindings verify $(HOSTED),-name '*.sh')
+SCRIPTS := $(call files,tools $(HOSTED),-name '*.sh')
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wcast-align -Wcast-qual -Wshadow -Wundef -Wvla \
 	-Wswitch-enum -Wwrite-strings -Werror

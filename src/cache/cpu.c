@@ -1,14 +1,10 @@
-/* cpu.c: see cpu.h. */
+/* cpu.c: see cpu.h; what is done with all slots at once is in cpu_all.c. */
 #include "cache/cpu.h"
 
 #define LOADED(cpu, class) (&ATOMIC_LOAD(&(cpu)->slots, acquire)->of[class].loaded)
 #define SPARE(cpu, class)  (&ATOMIC_LOAD(&(cpu)->slots, acquire)->of[class].spare)
 
-enum { PARTS = 64 /* of the slots: bits of used */ };
-
 EMMA_STATIC_ASSERT((int)EMMA_CPU_MAGAZINE_MAX_BLOCKS <= (int)EMMA_CHAIN_ROOM_MAX, "the room of an empty magazine");
-
-/* --- slots and capacities --- */
 
 size_t emma__cpu_bytes(void) {
     emma_rseq rseq;
@@ -26,26 +22,16 @@ void emma__cpu_init(emma_cpu *cpu, uintptr_t memory, size_t most_bytes) {
     ATOMIC_STORE(&cpu->slots, (emma_cpu_slot *)memory, release); // NOLINT(performance-no-int-to-ptr)
 }
 
-static uint32_t pair_bytes(unsigned class, unsigned capacity) {
-    return (uint32_t)(2 * (size_t)capacity * emma__class_size(class));
-}
-
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class) {
     uint32_t size = (uint32_t)emma__class_size(class);
-    if (cpu->budget_bytes < 4 * pair_bytes(class, EMMA_MAGAZINE_MIN_BLOCKS) && !EMMA_TORTURE)
+    if (cpu->budget_bytes < 4 * emma__cpu_pair_bytes(class, EMMA_MAGAZINE_MIN_BLOCKS) && !EMMA_TORTURE)
         return 0;
     uint32_t blocks = cpu->budget_bytes / EMMA_CPU_MAGAZINE_PART / size;
     blocks = blocks < EMMA_CPU_MAGAZINE_MAX_BLOCKS ? blocks : EMMA_CPU_MAGAZINE_MAX_BLOCKS;
     return blocks < EMMA_MAGAZINE_MIN_BLOCKS || EMMA_TORTURE ? EMMA_MAGAZINE_MIN_BLOCKS : blocks;
 }
 
-/* A chain of the caches has blocks and room for a capacity together. */
-static unsigned count_of(const emma_cpu *cpu, unsigned class, emma_chain chain) {
-    return chain != 0 ? emma__cpu_capacity(cpu, class) - emma__chain_room(chain) : 0;
-}
-
-/* --- the sequences, until they are not aborted; DONE, REFUSED or NONE --- */
-
+/* The sequences, until they are not aborted. Return: DONE, REFUSED or NONE. */
 static emma_rseq_end pop(emma_cpu *cpu, unsigned class, void **block) {
     for (unsigned tries = EMMA_CPU_TRIES; tries != 0; tries--) {
         emma_rseq_end end = emma__rseq_pop(&cpu->rseq, LOADED(cpu, class), block);
@@ -73,8 +59,6 @@ static emma_rseq_end exchange(const emma_cpu *cpu, _Atomic(emma_chain) *word, em
     return EMMA_RSEQ_NONE;
 }
 
-/* --- what the slots hold together --- */
-
 static emma_cpu_slot *slot_at(const emma_cpu *cpu, uintptr_t offset) {
     return ATOMIC_LOAD(&cpu->slots, acquire) + offset / EMMA_RSEQ_SLOT_BYTES;
 }
@@ -87,13 +71,13 @@ static bool trade_loaded(emma_cpu *cpu, unsigned class, emma_rseq_trade *trade) 
     if ((trade->before == 0) == (trade->chain == 0))
         return true;
     emma_cpu_slot *slot = slot_at(cpu, trade->slot);
-    uint32_t bytes = pair_bytes(class, emma__cpu_capacity(cpu, class));
+    uint32_t bytes = emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class));
     if (trade->chain == 0) {
         ATOMIC_SUB(&slot->granted_bytes, bytes, relaxed);
         return true;
     }
     ATOMIC_ADD(&slot->granted_bytes, bytes, relaxed);
-    uint64_t part = trade->slot / EMMA_RSEQ_SLOT_BYTES / (cpu->rseq.slots / PARTS);
+    uint64_t part = trade->slot / EMMA_RSEQ_SLOT_BYTES / (cpu->rseq.slots / EMMA_CPU_PARTS);
     ATOMIC_OR(&cpu->used, UINT64_C(1) << part, relaxed);
     return true;
 }
@@ -115,7 +99,7 @@ static void send_home(emma_depot *depot, unsigned class, emma_chain chain) {
 
 /* A chain leaves the caches: to the depot if it is at least half full. Returns: what emma__depot_put does. */
 static bool send_away(const emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain chain) {
-    unsigned count = count_of(cpu, class, chain);
+    unsigned count = emma__cpu_count_of(cpu, class, chain);
     if (count >= EMMA_MAGAZINE_MIN_BLOCKS && emma__chain_room(chain) <= count)
         return emma__depot_put(depot, class, chain, count);
     send_home(depot, class, chain);
@@ -137,8 +121,6 @@ static void keep_to_budget(emma_cpu *cpu, emma_depot *depot, unsigned class, uin
         send_away(cpu, depot, victim, take_loaded(cpu, victim));
     }
 }
-
-/* --- alloc and free --- */
 
 /* A chain becomes the spare, and what was the spare goes to the depot. */
 static void stow(emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain chain) {
@@ -227,8 +209,6 @@ bool emma__cpu_free(emma_cpu *cpu, emma_depot *depot, unsigned class, void *bloc
     return true;
 }
 
-/* --- all of a slot, all slots --- */
-
 /* The slot of the processor that the thread was on just now. Returns: 0 iff there is none. */
 static emma_cpu_slot *slot_here(const emma_cpu *cpu) {
     uint32_t id = emma__cpu_is_on(cpu) ? emma__rseq_hint(&cpu->rseq) : UINT32_MAX;
@@ -255,86 +235,4 @@ bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const v
         put_back(cpu, depot, class, loaded);
     stow(cpu, depot, class, spare);
     return found;
-}
-
-/* The next slot from i on that may have been used. Returns: 0 iff there is none. */
-static emma_cpu_slot *next_used(const emma_cpu *cpu, uint32_t *i) {
-    uint32_t part_slots = cpu->rseq.slots / PARTS;
-    uint64_t used = ATOMIC_LOAD(&cpu->used, relaxed);
-    if (!emma__cpu_is_on(cpu))
-        return 0;
-    for (; *i < cpu->rseq.slots; ++*i)
-        if ((used >> *i / part_slots & 1) != 0)
-            return slot_at(cpu, (uintptr_t)(*i)++ * EMMA_RSEQ_SLOT_BYTES);
-    return 0;
-}
-
-void emma__cpu_empty(emma_cpu *cpu, emma_depot *depot) {
-    uint32_t i = 0;
-    for (emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
-        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
-            send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].spare, 0, relaxed));
-            send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].loaded, 0, relaxed));
-        }
-        ATOMIC_STORE(&slot->granted_bytes, 0, relaxed);
-    }
-}
-
-size_t emma__cpu_count(const emma_cpu *cpu, unsigned class) {
-    size_t count = 0;
-    uint32_t i = 0;
-    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
-        count += count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].loaded, relaxed)) +
-                 count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].spare, relaxed));
-    return count;
-}
-
-/* A chain that may change meanwhile: each block must be one of this class in the heap's memory before its link is
- * followed. */
-static bool chain_peek(const emma_regions *regions, emma_chain chain, unsigned class, const void *block) {
-    for (unsigned i = 0; i <= EMMA_CPU_MAGAZINE_MAX_BLOCKS; i++) {
-        const void *here = emma__chain_first(chain);
-        if (here == block)
-            return true;
-        if (!emma__regions_have_tract(regions, (uintptr_t)here) ||
-            emma__span_class(emma__span_first(emma__span_at((uintptr_t)here))) != class)
-            return false;
-        chain = emma__chain_rest(chain);
-    }
-    return false;
-}
-
-bool emma__cpu_peek(const emma_cpu *cpu, const emma_regions *regions, unsigned class, const void *block) {
-    uint32_t i = 0;
-    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
-        if (chain_peek(regions, ATOMIC_LOAD(&slot->of[class].loaded, acquire), class, block) ||
-            chain_peek(regions, ATOMIC_LOAD(&slot->of[class].spare, acquire), class, block))
-            return true;
-    return false;
-}
-
-static bool chain_valid(const emma_cpu *cpu, unsigned class, emma_chain chain) {
-    unsigned capacity = emma__cpu_capacity(cpu, class);
-    unsigned room = emma__chain_room(chain);
-    if (chain == 0)
-        return true;
-    for (; !emma__chain_is_empty(chain) && emma__chain_room(chain) == room && room < capacity; room++)
-        chain = emma__chain_rest(chain);
-    return emma__chain_is_empty(chain) && room == capacity;
-}
-
-bool emma__cpu_valid(const emma_cpu *cpu) {
-    uint32_t i = 0;
-    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
-        uint32_t granted = 0;
-        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
-            emma_chain loaded = ATOMIC_LOAD(&slot->of[class].loaded, relaxed);
-            if (!chain_valid(cpu, class, loaded) || !chain_valid(cpu, class, slot->of[class].spare))
-                return false;
-            granted += loaded != 0 ? pair_bytes(class, emma__cpu_capacity(cpu, class)) : 0;
-        }
-        if (granted != ATOMIC_LOAD(&slot->granted_bytes, relaxed))
-            return false;
-    }
-    return true;
 }

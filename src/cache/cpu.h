@@ -36,6 +36,7 @@ enum {
     EMMA_CPU_SLOT_BUDGET_MIN = 4096,
     EMMA_CPU_MAGAZINE_MAX_BLOCKS = 32,
     EMMA_CPU_MAGAZINE_PART = 32, /* a magazine may be this part of its slot's budget */
+    EMMA_CPU_PARTS = 64,         /* of the slots: the bits of used */
 };
 
 typedef struct emma_cpu_slot {
@@ -115,6 +116,16 @@ bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const v
 
 /* How many blocks a magazine of this class has; 0: the class is not cached here. */
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class);
+
+/* What an open class may hold. */
+static inline uint32_t emma__cpu_pair_bytes(unsigned class, unsigned capacity) {
+    return (uint32_t)(2 * (size_t)capacity * emma__class_size(class));
+}
+
+/* How many blocks a chain of these caches has: with its room they are a capacity. */
+static inline unsigned emma__cpu_count_of(const emma_cpu *cpu, unsigned class, emma_chain chain) {
+    return chain != 0 ? emma__cpu_capacity(cpu, class) - emma__chain_room(chain) : 0;
+}
 
 /* Whether a block is in a chain of any slot. Exact when nobody else uses the heap; may be called while others do: a
  * link is followed only from what is a block of this class. Cost: a step for each cached block of the class. */

@@ -1,0 +1,90 @@
+/* cpu_all.c: what is done with all slots of CPU caches at once: emptied, counted, searched, checked. Interface in
+ * cpu.h. */
+#include "cache/cpu.h"
+
+/* The next slot from i on that may have been used. Returns: 0 iff there is none. */
+static emma_cpu_slot *next_used(const emma_cpu *cpu, uint32_t *i) {
+    uint32_t part_slots = cpu->rseq.slots / EMMA_CPU_PARTS;
+    uint64_t used = ATOMIC_LOAD(&cpu->used, relaxed);
+    if (!emma__cpu_is_on(cpu))
+        return 0;
+    for (; *i < cpu->rseq.slots; ++*i)
+        if ((used >> *i / part_slots & 1) != 0)
+            return ATOMIC_LOAD(&cpu->slots, acquire) + (*i)++;
+    return 0;
+}
+
+static void send_home(emma_depot *depot, unsigned class, emma_chain chain) {
+    if (!emma__chain_is_empty(chain))
+        emma__spans_take_home(&depot->spans, class, chain);
+}
+
+void emma__cpu_empty(emma_cpu *cpu, emma_depot *depot) {
+    uint32_t i = 0;
+    for (emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
+        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+            send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].spare, 0, relaxed));
+            send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].loaded, 0, relaxed));
+        }
+        ATOMIC_STORE(&slot->granted_bytes, 0, relaxed);
+    }
+}
+
+size_t emma__cpu_count(const emma_cpu *cpu, unsigned class) {
+    size_t count = 0;
+    uint32_t i = 0;
+    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
+        count += emma__cpu_count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].loaded, relaxed)) +
+                 emma__cpu_count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].spare, relaxed));
+    return count;
+}
+
+/* A chain that may change meanwhile: each block must be one of this class in the heap's memory before its link is
+ * followed. */
+static bool chain_peek(const emma_regions *regions, emma_chain chain, unsigned class, const void *block) {
+    for (unsigned i = 0; i <= EMMA_CPU_MAGAZINE_MAX_BLOCKS; i++) {
+        const void *here = emma__chain_first(chain);
+        if (here == block)
+            return true;
+        if (!emma__regions_have_tract(regions, (uintptr_t)here) ||
+            emma__span_class(emma__span_first(emma__span_at((uintptr_t)here))) != class)
+            return false;
+        chain = emma__chain_rest(chain);
+    }
+    return false;
+}
+
+bool emma__cpu_peek(const emma_cpu *cpu, const emma_regions *regions, unsigned class, const void *block) {
+    uint32_t i = 0;
+    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
+        if (chain_peek(regions, ATOMIC_LOAD(&slot->of[class].loaded, acquire), class, block) ||
+            chain_peek(regions, ATOMIC_LOAD(&slot->of[class].spare, acquire), class, block))
+            return true;
+    return false;
+}
+
+static bool chain_valid(const emma_cpu *cpu, unsigned class, emma_chain chain) {
+    unsigned capacity = emma__cpu_capacity(cpu, class);
+    unsigned room = emma__chain_room(chain);
+    if (chain == 0)
+        return true;
+    for (; !emma__chain_is_empty(chain) && emma__chain_room(chain) == room && room < capacity; room++)
+        chain = emma__chain_rest(chain);
+    return emma__chain_is_empty(chain) && room == capacity;
+}
+
+bool emma__cpu_valid(const emma_cpu *cpu) {
+    uint32_t i = 0;
+    for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
+        uint32_t granted = 0;
+        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+            emma_chain loaded = ATOMIC_LOAD(&slot->of[class].loaded, relaxed);
+            if (!chain_valid(cpu, class, loaded) || !chain_valid(cpu, class, slot->of[class].spare))
+                return false;
+            granted += loaded != 0 ? emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class)) : 0;
+        }
+        if (granted != ATOMIC_LOAD(&slot->granted_bytes, relaxed))
+            return false;
+    }
+    return true;
+}

@@ -199,7 +199,7 @@ int main(int argc, char **argv) {
     call_realloc = realloc;
     call_align = posix_memalign;
     call_null = empty;
-    char *end = "";
+    char *end = NULL;
     size_t count = argc == 3 ? (size_t)strtoull(argv[2], &end, 10) : 0;
     for (size_t i = 0; count != 0 && *end == '\0' && i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(argv[1], operations[i].name) == 0) {

@@ -35,9 +35,9 @@ static inline const char *work_word(int argc, char **argv, const char *key, cons
 
 static inline size_t work_number(int argc, char **argv, const char *key, size_t otherwise) {
     const char *word = work_word(argc, argv, key, NULL);
-    char *end = "";
+    char *end = NULL;
     size_t number = word ? (size_t)strtoull(word, &end, 10) : otherwise;
-    if (end == word || *end != '\0') {
+    if (word && (end == word || *end != '\0')) {
         (void)fprintf(stderr, "workload: %s takes a number, not %s\n", key, word);
         exit(2);
     }

@@ -231,8 +231,7 @@ typedef struct emma_description {
     emma_block_state state;
 } emma_description;
 
-/* Describe an address; any value may be asked for, but not in a heap that is being destroyed, nor in a block above 32
- * MiB that is being freed.
+/* Describe an address; any value may be asked for, but not in a heap that is being destroyed.
  * Returns: 1 iff it lies in a block. Cost: a few loads; for what looks free, a walk through its span. */
 EMMA_API int emma_describe(const void *address, emma_description *description) EMMA_NOEXCEPT;
 
@@ -240,9 +239,9 @@ EMMA_API int emma_describe(const void *address, emma_description *description) E
  * block. */
 typedef int emma_walker(const emma_description *block, void *context);
 
-/* Visit the live blocks of a heap. Exact when nobody else changes the heap; else each block that lives throughout is
- * visited, and none twice that does. No block above 32 MiB may be freed meanwhile. Blocks in caches are sent home
- * first, where that can be done without waiting; what cannot is visited as live.
+/* Visit the live blocks of a heap. Exact when nobody else changes the heap; else each block that lives throughout, and
+ * is not reallocated meanwhile, is visited, and none twice that does. Blocks in caches are sent home first, where that
+ * can be done without waiting; what cannot is visited as live.
  * Returns: what the walker returned last; 0 at the end. Cost: O(memory in use). */
 EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context) EMMA_NOEXCEPT;
 

@@ -29,10 +29,9 @@ static emma_block find_own(const emma_directory *directory, uintptr_t address) {
         return find_in_tract(address);
     case EMMA_GRANULE_HUGE:
     case EMMA_GRANULE_HUGE_REST: {
-        const emma_huge *huge = emma__huge_find(directory, address);
-        if (huge != 0)
-            return (emma_block){emma__heap_with(huge->region->owner), EMMA_BLOCK_HUGE, EMMA_CLASS_NONE,
-                                emma__huge_usable(huge)};
+        emma_huge_view huge;
+        if (emma__huge_look(directory, address, &huge) && huge.block == address)
+            return (emma_block){emma__heap_with(huge.owner), EMMA_BLOCK_HUGE, EMMA_CLASS_NONE, huge.usable_bytes};
         break;
     }
     }
@@ -66,14 +65,14 @@ emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address) {
         return lent_to;
     if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT)
         return emma__heap_with(emma__tract_of(address)->owner);
-    const emma_huge *huge = emma__huge_at(directory, address);
-    return huge != 0 ? emma__heap_with(huge->region->owner) : 0;
+    emma_huge_view huge;
+    return emma__huge_look(directory, address, &huge) ? emma__heap_with(huge.owner) : 0;
 }
 
 bool emma__heap_owns(emma_heap *heap, const void *block) {
     uintptr_t address = (uintptr_t)block;
     switch (emma__directory_get(emma__heap_directory(heap), address)) {
-    case EMMA_GRANULE_TRACT: /* its heap may be going at this moment, and so may a huge block: no header may be read */
+    case EMMA_GRANULE_TRACT: /* its heap may be going at this moment: its header may not be read */
     case EMMA_GRANULE_HUGE:
     case EMMA_GRANULE_HUGE_REST:
     case EMMA_GRANULE_BREAK:

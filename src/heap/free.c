@@ -33,10 +33,7 @@ static void free_small(emma_heap *heap, emma_thread *thread, emma_magazine_pair 
 
 static bool free_huge(emma_heap *heap, uintptr_t address) {
     emma_huge *huge = emma__huge_find(emma__heap_regions(heap)->directory, address);
-    if (huge == 0 || ATOMIC_EXCHANGE(&huge->is_live, 0, acq_rel) == 0)
-        return false;
-    emma__huge_release(emma__heap_regions(heap), huge);
-    return true;
+    return huge != 0 && emma__huge_release(emma__heap_regions(heap), huge);
 }
 
 emma_heap *emma__heap_free(emma_heap *heap, emma_thread *thread, emma_magazine_pair *cache, void *block, size_t class) {

@@ -14,7 +14,7 @@ static bool is_plausible(emma_heap *heap, emma_chain word, unsigned class) {
     if (next == 0)
         return true;
     if (!emma__regions_have_tract(emma__heap_regions(heap), (uintptr_t)next))
-        return false; /* another heap may be going at this moment, and so may a huge block: no header may be read */
+        return false; /* another heap may be going at this moment: its headers may not be read */
     emma_block found = emma__heap_find(heap, next);
     return found.kind == EMMA_BLOCK_SMALL && found.class == class && found.heap == heap;
 }

@@ -53,16 +53,15 @@ static void describe_in_tract(uintptr_t address, emma_description *description) 
 
 bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emma_description *description) {
     *description = (emma_description){emma__heap_of(directory, address), 0, 0, EMMA_NO_BLOCK};
+    emma_huge_view huge;
     if (description->heap == 0)
         return false;
-    if (emma__heap_lent_at(directory, address) != 0) {
+    if (emma__heap_lent_at(directory, address) != 0)
         emma__lent_describe(description->heap, address, description);
-    } else if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT) {
+    else if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT)
         describe_in_tract(address, description);
-    } else {
-        const emma_huge *huge = emma__huge_at(directory, address);
-        describe_whole(huge->block, emma__huge_usable(huge), address, description);
-    }
+    else if (emma__huge_look(directory, address, &huge) && emma__heap_with(huge.owner) == description->heap)
+        describe_whole(huge.block, huge.usable_bytes, address, description);
     return description->state != EMMA_NO_BLOCK;
 }
 
@@ -118,9 +117,10 @@ static int walk_own(emma_heap *heap, emma_thread *thread, emma_walker *walker, v
         for (unsigned slot = 0; slot < EMMA_REGION_TRACTS && end == 0; slot++) {
             if ((ATOMIC_LOAD(&region->word[slot / 64].huge, acquire) >> (slot % 64) & 1) == 0)
                 continue;
-            const emma_huge *huge =
-                (const emma_huge *)emma__region_slot_address(region, slot); // NOLINT(performance-no-int-to-ptr)
-            end = visit_whole(heap, huge->block, emma__huge_usable(huge), walker, context);
+            emma_huge_view huge;
+            if (emma__huge_look(regions->directory, emma__region_slot_address(region, slot), &huge) &&
+                huge.owner == regions)
+                end = visit_whole(heap, huge.block, huge.usable_bytes, walker, context);
         }
     }
     return end;

@@ -18,16 +18,24 @@
 typedef enum emma_granule {
     EMMA_GRANULE_NONE,
     EMMA_GRANULE_TRACT,     /* begins with an emma_tract */
-    EMMA_GRANULE_HUGE,      /* begins with an emma_huge */
+    EMMA_GRANULE_HUGE,      /* begins with a huge block */
     EMMA_GRANULE_HUGE_REST, /* goes on from the granule before it */
     EMMA_GRANULE_BREAK,     /* of a range that grows at its end: no blocks */
 } emma_granule;
+
+enum {
+    EMMA_HUGE_LEAF_LOG2 = 10, /* granules of a leaf */
+    EMMA_HUGE_LEAVES = 1 << (EMMA_ADDRESS_LOG2 - EMMA_TRACT_LOG2 - EMMA_HUGE_LEAF_LOG2),
+};
+struct emma_huge;
 
 typedef struct emma_directory {
     _Atomic(uint8_t) entry[(size_t)1 << (EMMA_ADDRESS_LOG2 - EMMA_TRACT_LOG2)];
     _Atomic(uint64_t) next_place; /* where the next made heap is looked for: only a hint (window.c) */
     _Atomic(uint64_t) made;       /* heaps made and not destroyed */
-    emma_ranges ranges;           /* what was lent to heaps: where entry says NONE */
+    _Atomic(struct emma_huge *)
+        huge[EMMA_HUGE_LEAVES]; /* records of huge blocks (huge.h), each array made when needed */
+    emma_ranges ranges;         /* what was lent to heaps: where entry says NONE */
 } emma_directory;
 
 /* What lies at an address. Any value may be asked for. Pairs with the release in emma__directory_set. */

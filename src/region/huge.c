@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "plat/plat.h"
 
+enum { LEAF_LOG2 = EMMA_TRACT_LOG2 + EMMA_HUGE_LEAF_LOG2, LEAF_RECORDS = 1 << EMMA_HUGE_LEAF_LOG2 };
+
 static unsigned slots_of(size_t mapped_bytes) {
     return (unsigned)emma__bits_div_up(mapped_bytes, EMMA_TRACT_BYTES);
 }
@@ -30,66 +32,118 @@ static void note(emma_region *region, uintptr_t address, bool is_huge) {
         ATOMIC_AND(&region->word[slot / 64].huge, ~bit, relaxed);
 }
 
-emma_huge *emma__huge_at(const emma_directory *directory, uintptr_t address) {
+/* Returns: the record of a granule; 0 iff it has none yet. */
+static emma_huge *record_at(const emma_directory *directory, uintptr_t address) {
+    emma_huge *leaf = ATOMIC_LOAD(&directory->huge[address >> LEAF_LOG2], acquire); /* pairs with make_record */
+    return leaf != 0 ? &leaf[(address >> EMMA_TRACT_LOG2) % LEAF_RECORDS] : 0;
+}
+
+/* Returns: the record of a granule, made if it has none; 0 iff memory is refused. */
+static EMMA_COLD emma_huge *make_record(emma_regions *regions, uintptr_t address) {
+    size_t bytes = emma__bits_align_up(sizeof(emma_huge) * LEAF_RECORDS, emma__regions_page_bytes(regions));
+    uintptr_t memory = emma__plat_map(bytes);
+    emma_huge *none = 0;
+    /* Publishes the leaf: pairs with record_at. */
+    if (memory != 0 && !ATOMIC_CAS(&regions->directory->huge[address >> LEAF_LOG2], &none, (emma_huge *)memory,
+                                   acq_rel)) // NOLINT(performance-no-int-to-ptr)
+        emma__plat_unmap(memory, bytes);
+    return record_at(regions->directory, address);
+}
+
+bool emma__huge_look(const emma_directory *directory, uintptr_t address, emma_huge_view *view) {
     uintptr_t granule = address & ~((uintptr_t)EMMA_TRACT_BYTES - 1);
     while (emma__directory_get(directory, granule) == EMMA_GRANULE_HUGE_REST)
         granule -= EMMA_TRACT_BYTES;
-    bool is_huge = emma__directory_get(directory, granule) == EMMA_GRANULE_HUGE;
-    return is_huge ? (emma_huge *)granule : 0; // NOLINT(performance-no-int-to-ptr)
+    if (emma__directory_get(directory, granule) != EMMA_GRANULE_HUGE)
+        return false;
+    const emma_huge *huge = record_at(directory, granule); /* there is one: it was made before the granule was marked */
+    size_t version = ATOMIC_LOAD(&huge->version, acquire);
+    *view = (emma_huge_view){ATOMIC_LOAD(&huge->owner, acquire), granule, ATOMIC_LOAD(&huge->usable_bytes, acquire)};
+    return version % 2 != 0 && ATOMIC_LOAD(&huge->version, relaxed) == version; /* these pair as huge.h says */
 }
 
 emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address) {
-    emma_huge *huge = emma__huge_at(directory, address);
-    return huge != 0 && huge->block == address ? huge : 0;
+    bool is_start = address % EMMA_TRACT_BYTES == 0 && emma__directory_get(directory, address) == EMMA_GRANULE_HUGE;
+    emma_huge *huge = is_start ? record_at(directory, address) : 0;
+    return huge != 0 && ATOMIC_LOAD(&huge->version, acquire) % 2 != 0 ? huge : 0;
+}
+
+/* Slots in a row at a multiple of align; those before and behind that were needed to find it are given back. */
+static uintptr_t claim_place(emma_regions *regions, unsigned slots, size_t align, emma_region **region) {
+    unsigned spare = align > EMMA_TRACT_BYTES ? (unsigned)(align >> EMMA_TRACT_LOG2) - 1 : 0;
+    uintptr_t from = emma__regions_claim_slots(regions, slots + spare, region);
+    if (from == 0 || spare == 0)
+        return from;
+    uintptr_t address = emma__bits_align_up(from, align);
+    unsigned before = (unsigned)((address - from) >> EMMA_TRACT_LOG2);
+    emma__regions_release_slots(*region, from, before);
+    emma__regions_release_slots(*region, address + ((uintptr_t)slots << EMMA_TRACT_LOG2), spare - before);
+    return address;
+}
+
+/* A mapping has been made at address. */
+static void begin(emma_huge *huge, emma_region *region, uintptr_t address, size_t bytes) {
+    emma_regions *regions = region->owner;
+    huge->block = address;
+    ATOMIC_STORE(&huge->owner, regions, release);
+    ATOMIC_STORE(&huge->region, region, release);
+    ATOMIC_STORE(&huge->usable_bytes, bytes, release);
+    ATOMIC_ADD(&huge->version, 1, release);
+    ATOMIC_ADD(&regions->huge_bytes, bytes, relaxed);
+    ATOMIC_ADD(&regions->huge_count, 1, relaxed);
+    note(region, address, true);
+    mark(regions->directory, address, 0, slots_of(bytes));
 }
 
 emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t align_bytes) {
-    size_t page = emma__regions_page_bytes(regions);
-    size_t align = align_bytes > page ? align_bytes : page;
-    size_t bytes = align + emma__bits_align_up(size_bytes, page); /* the header takes less than one align */
-    if (bytes >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS || !emma__commit_charge(&regions->commit, bytes))
+    size_t bytes = emma__bits_align_up(size_bytes + (size_bytes == 0), emma__regions_page_bytes(regions));
+    if ((bytes + align_bytes) >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS || !emma__commit_charge(&regions->commit, bytes))
         return 0;
 
     for (unsigned try = 0; try < EMMA_CHUNK_SLICES; try++) {
         emma_region *region;
-        uintptr_t address = emma__regions_claim_slots(regions, slots_of(bytes), &region);
+        uintptr_t address = claim_place(regions, slots_of(bytes), align_bytes, &region);
         if (address == 0)
             break;
-        emma_map_result result = emma__plat_map_at(address, bytes);
+        emma_huge *huge = record_at(regions->directory, address);
+        huge = EMMA_LIKELY(huge != 0) ? huge : make_record(regions, address);
+        emma_map_result result = huge != 0 ? emma__plat_map_at(address, bytes) : EMMA_MAP_REFUSED;
         if (result == EMMA_MAP_OCCUPIED)
             continue; /* a stranger's mapping somewhere in it: these slots stay claimed */
         if (result == EMMA_MAP_REFUSED) {
             emma__regions_release_slots(region, address, slots_of(bytes));
             break;
         }
-        emma_huge *huge = (emma_huge *)address; // NOLINT(performance-no-int-to-ptr)
-        huge->region = region;
-        huge->block = emma__bits_align_up(address + page, align);
-        huge->mapped_bytes = bytes;
-        ATOMIC_STORE(&huge->is_live, 1, relaxed);
-        ATOMIC_ADD(&regions->huge_bytes, emma__huge_usable(huge), relaxed);
-        ATOMIC_ADD(&regions->huge_count, 1, relaxed);
-        note(region, address, true);
-        mark(regions->directory, address, 0, slots_of(bytes));
+        begin(huge, region, address, bytes);
         return huge;
     }
     emma__commit_refund(&regions->commit, bytes);
     return 0;
 }
 
-void emma__huge_release(emma_regions *regions, emma_huge *huge) {
-    uintptr_t address = (uintptr_t)huge;
-    emma_region *region = huge->region;
-    size_t bytes = huge->mapped_bytes;
+/* The block is gone for all who look; the record is still the caller's, until the mapping is gone.
+ * Returns: false iff another thread was quicker. */
+static bool end(emma_huge *huge) {
+    size_t version = ATOMIC_LOAD(&huge->version, relaxed);
+    return version % 2 != 0 && ATOMIC_CAS(&huge->version, &version, version + 1, acq_rel);
+}
+
+bool emma__huge_release(emma_regions *regions, emma_huge *huge) {
+    uintptr_t address = huge->block;
+    emma_region *region = ATOMIC_LOAD(&huge->region, relaxed);
+    if (!end(huge))
+        return false;
+    size_t bytes = emma__huge_usable(huge);
     unmark(regions->directory, address, 0, slots_of(bytes));
     note(region, address, false);
-    ATOMIC_SUB(&regions->huge_bytes, emma__huge_usable(huge), relaxed);
+    ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
     if (emma__plat_unmap(address, bytes))
         emma__regions_release_slots(region, address, slots_of(bytes));
     else
         emma__plat_purge(address, bytes); /* the slots stay claimed: something is mapped there */
     emma__commit_refund(&regions->commit, bytes);
+    return true;
 }
 
 void emma__huge_release_all(emma_regions *regions) {
@@ -98,57 +152,60 @@ void emma__huge_release_all(emma_regions *regions) {
             uint64_t bits = ATOMIC_LOAD(&region->word[word].huge, relaxed);
             for (; bits != 0; bits &= bits - 1) {
                 uintptr_t address = emma__region_slot_address(region, word * 64 + emma__bits_lowest(bits));
-                emma__huge_release(regions, (emma_huge *)address); // NOLINT(performance-no-int-to-ptr)
+                emma__huge_release(regions, record_at(regions->directory, address));
             }
         }
     }
 }
 
 static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {
-    uintptr_t address = (uintptr_t)huge;
-    unsigned before = slots_of(huge->mapped_bytes);
+    uintptr_t address = huge->block;
+    size_t less = emma__huge_usable(huge) - bytes;
+    unsigned before = slots_of(bytes + less);
     unsigned after = slots_of(bytes);
     unmark(regions->directory, address, after, before); /* first: others may map there as soon as it is unmapped */
-    if (!emma__plat_unmap(address + bytes, huge->mapped_bytes - bytes)) {
+    if (!emma__plat_unmap(address + bytes, less)) {
         mark(regions->directory, address, after, before);
         return false;
     }
-    ATOMIC_SUB(&regions->huge_bytes, huge->mapped_bytes - bytes, relaxed);
-    emma__commit_refund(&regions->commit, huge->mapped_bytes - bytes);
-    huge->mapped_bytes = bytes;
-    emma__regions_release_slots(huge->region, address + ((uintptr_t)after << EMMA_TRACT_LOG2), before - after);
+    ATOMIC_SUB(&regions->huge_bytes, less, relaxed);
+    emma__commit_refund(&regions->commit, less);
+    ATOMIC_STORE(&huge->usable_bytes, bytes, release);
+    emma__regions_release_slots(ATOMIC_LOAD(&huge->region, relaxed), address + ((uintptr_t)after << EMMA_TRACT_LOG2),
+                                before - after);
     return true;
 }
 
 static bool grow(emma_regions *regions, emma_huge *huge, size_t bytes) {
-    uintptr_t address = (uintptr_t)huge;
-    unsigned before = slots_of(huge->mapped_bytes);
+    emma_region *region = ATOMIC_LOAD(&huge->region, relaxed);
+    size_t usable_bytes = emma__huge_usable(huge);
+    unsigned before = slots_of(usable_bytes);
     unsigned after = slots_of(bytes);
-    uintptr_t end = address + ((uintptr_t)before << EMMA_TRACT_LOG2);
-    size_t more = bytes - huge->mapped_bytes;
+    uintptr_t slots_end = huge->block + ((uintptr_t)before << EMMA_TRACT_LOG2);
+    size_t more = bytes - usable_bytes;
     if (!emma__commit_charge(&regions->commit, more))
         return false;
-    bool claimed = emma__regions_claim_slots_at(huge->region, end, after - before);
-    if (!claimed || !emma__plat_resize(huge->block, emma__huge_usable(huge), emma__huge_usable(huge) + more)) {
+    bool claimed = emma__regions_claim_slots_at(region, slots_end, after - before);
+    if (!claimed || !emma__plat_resize(huge->block, usable_bytes, bytes)) {
         if (claimed)
-            emma__regions_release_slots(huge->region, end, after - before);
+            emma__regions_release_slots(region, slots_end, after - before);
         emma__commit_refund(&regions->commit, more);
         return false;
     }
-    ATOMIC_ADD(&regions->huge_bytes, bytes - huge->mapped_bytes, relaxed);
-    huge->mapped_bytes = bytes;
-    mark(regions->directory, address, before, after);
+    ATOMIC_ADD(&regions->huge_bytes, more, relaxed);
+    ATOMIC_STORE(&huge->usable_bytes, bytes, release);
+    mark(regions->directory, huge->block, before, after);
     return true;
 }
 
 bool emma__huge_resize(emma_regions *regions, emma_huge *huge, size_t size_bytes) {
-    size_t page = emma__regions_page_bytes(regions);
-    size_t bytes = (huge->block - (uintptr_t)huge) + emma__bits_align_up(size_bytes, page);
+    size_t bytes = emma__bits_align_up(size_bytes, emma__regions_page_bytes(regions));
+    size_t usable_bytes = emma__huge_usable(huge);
     if (bytes >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS)
         return false;
-    if (bytes == huge->mapped_bytes)
+    if (bytes == usable_bytes)
         return true;
-    return bytes < huge->mapped_bytes ? shrink(regions, huge, bytes) : grow(regions, huge, bytes);
+    return bytes < usable_bytes ? shrink(regions, huge, bytes) : grow(regions, huge, bytes);
 }
 
 emma_huge *emma__huge_adopt(emma_regions *regions, uintptr_t from, size_t size_bytes, size_t new_bytes) {
@@ -174,23 +231,26 @@ emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_by
     emma_huge *to = emma__huge_claim(regions, new_bytes, EMMA_BLOCK_ALIGN);
     if (to == 0)
         return 0;
-    size_t usable_bytes = emma__huge_usable(huge);
-    size_t mapped_bytes = huge->mapped_bytes;
-    uintptr_t address = (uintptr_t)huge;
-    unsigned slots = slots_of(mapped_bytes);
-    unmark(regions->directory, address, 0, slots); /* first: others may map there as soon as the block has moved */
-    if (!emma__plat_move_mapping(huge->block, usable_bytes, to->block, emma__huge_usable(to))) {
-        mark(regions->directory, address, 0, slots);
+    uintptr_t address = huge->block;
+    emma_region *region = ATOMIC_LOAD(&huge->region, relaxed);
+    size_t bytes = emma__huge_usable(huge);
+    unsigned slots = slots_of(bytes);
+    /* First: others may map there, and then have the record, as soon as the block has moved. */
+    bool is_mine = end(huge);
+    if (is_mine)
+        unmark(regions->directory, address, 0, slots);
+    if (!is_mine || !emma__plat_move_mapping(address, bytes, to->block, emma__huge_usable(to))) {
+        if (is_mine) {
+            ATOMIC_ADD(&huge->version, 1, release);
+            mark(regions->directory, address, 0, slots);
+        }
         emma__huge_release(regions, to);
         return 0;
     }
-    /* What is left of the old one is its header. Where the block was, others may have mapped by now. */
-    emma_region *region = huge->region;
     note(region, address, false);
-    emma__commit_refund(&regions->commit, mapped_bytes);
-    ATOMIC_SUB(&regions->huge_bytes, usable_bytes, relaxed);
+    emma__commit_refund(&regions->commit, bytes);
+    ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
-    if (emma__plat_unmap(address, huge->block - address))
-        emma__regions_release_slots(region, address, slots);
+    emma__regions_release_slots(region, address, slots);
     return to;
 }

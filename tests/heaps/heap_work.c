@@ -239,7 +239,7 @@ static size_t sum_of_region(const emma_region *region, size_t one(uintptr_t from
         if ((region->word[slot / 64].tract >> slot % 64 & 1) != 0)
             sum += one(address, (size_t)emma__tract_of(address)->mapped_slices << EMMA_SLICE_LOG2);
         if ((region->word[slot / 64].huge >> slot % 64 & 1) != 0)
-            sum += one(address, ((const emma_huge *)address)->mapped_bytes); // NOLINT
+            sum += one(address, emma__huge_usable(emma__huge_find(region->owner->directory, address)));
     }
     return sum;
 }

@@ -117,6 +117,68 @@ static void a_walker_may_free(void) {
     emma_heap_destroy(heap);
 }
 
+/* Two threads make, move and free huge blocks, where another two look; one block lives throughout. */
+enum { CHURNERS = 2, HUGE_BYTES = 40 << 20 };
+static emma_heap *churned;
+static char *steady;
+static _Atomic(char *) fleeting[CHURNERS];
+static atomic_size_t churning;
+
+static void *churn_huge(void *argument) {
+    size_t self = (size_t)(uintptr_t)argument;
+    uint64_t random = storm_seed() + self;
+    for (size_t round = 0; round < storm_amount(20000, 1000000); round++) {
+        char *block = emma_heap_malloc(churned, HUGE_BYTES + storm_below(&random, HUGE_BYTES));
+        fleeting[self] = block;
+        block[0] = 1;
+        if (round % 4 == 0 && (block = emma_realloc(block, (size_t)5 * HUGE_BYTES)) != NULL)
+            fleeting[self] = block;
+        emma_heap_free(churned, block);
+    }
+    churning--;
+    return NULL;
+}
+
+static int count_steady(const emma_description *block, void *context) {
+    *(size_t *)context += block->start == steady && block->size >= HUGE_BYTES;
+    return 0;
+}
+
+static void *look_at_huge(void *argument) {
+    uint64_t random = storm_seed() + (uintptr_t)argument;
+    emma_description found;
+    while (churning != 0) {
+        char *address = fleeting[storm_below(&random, CHURNERS)] + storm_below(&random, (size_t)5 * HUGE_BYTES);
+        if (emma_describe(address, &found) == 1)
+            EXPECT(found.heap == churned && found.size >= HUGE_BYTES && address >= (char *)found.start);
+        emma_heap *heap = emma_heap_of(address);
+        EXPECT(heap == NULL || heap == churned);
+        emma_usable_size(address);
+        EXPECT(emma_describe(steady + storm_below(&random, HUGE_BYTES), &found) == 1 && found.start == steady);
+        size_t seen_steady = 0;
+        emma_heap_walk(churned, count_steady, &seen_steady);
+        if (!EXPECT(seen_steady == 1))
+            break;
+    }
+    return NULL;
+}
+
+static void huge_blocks_go_meanwhile(void) {
+    churned = emma_heap_create(NULL);
+    steady = emma_heap_malloc(churned, HUGE_BYTES);
+    pthread_t threads[2 * CHURNERS];
+    churning = CHURNERS;
+    for (size_t i = 0; i < CHURNERS; i++)
+        fleeting[i] = steady;
+    for (size_t i = 0; i < STORM_COUNT(threads); i++)
+        EXPECT(pthread_create(&threads[i], NULL, i < CHURNERS ? churn_huge : look_at_huge, (void *)i) == 0); // NOLINT
+    for (size_t i = 0; i < STORM_COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    emma_heap_free(churned, steady);
+    EXPECT(heap_work_stats(churned).of.allocated_bytes == 0);
+    emma_heap_destroy(churned);
+}
+
 /* All bytes of a block in pieces, in random order. Returns: whether the last, and only it, said that the block is gone. */
 static bool free_in_parts(unsigned char *block, size_t usable, uint64_t *random) {
     size_t piece = 1 + storm_below(random, usable);
@@ -245,6 +307,7 @@ int main(void) {
         {"describe: every address", describes_every_address, 30},
         {"walk: the live blocks, each once", walks_the_live_blocks, 60},
         {"walk: the walker may free", a_walker_may_free, 10},
+        {"describe, walk: huge blocks go meanwhile", huge_blocks_go_meanwhile, 60},
         {"blocks are freed by parts", frees_by_parts, 60},
         {"threads free by parts", threads_free_by_parts, 60},
         {"a heap's break", has_a_break, 10},

@@ -22,7 +22,6 @@ enum {
     THREADS = 3,
     SLOTS = 400,
     STEPS = 60000,
-    PER_HUGE = 3,  /* a huge block whose pages were moved: header, moved pages, the rest */
     OF_OWN = 64,   /* regions' headers, caches' records, stripes, the janitor's stack, threads' stacks */
     MOST = 300000, /* mappings that this test is ready to make */
 };
@@ -51,7 +50,7 @@ static char *exhaust_mappings(void) {
 
 static void free_without_mappings(void) {
     /* Three whole slots: neighbours, one mapping for the kernel. Giving back the one in the middle needs one more. */
-    enum { BYTES = TRACT - PAGE };
+    enum { BYTES = TRACT };
     char *block[3];
     for (size_t i = 0; i < 3; i++) {
         block[i] = malloc(BYTES);
@@ -132,7 +131,7 @@ static void bounded_mappings(void) {
         emma_stats stats;
         emma_stats_read(&stats);
         size_t now = limits_mappings();
-        size_t bound = before + OF_OWN + stats.mapped_bytes / TRACT + PER_HUGE * stats.large_blocks;
+        size_t bound = before + OF_OWN + stats.mapped_bytes / TRACT + stats.large_blocks;
         storm_note("%zu mappings; %zu large blocks, %zu MiB mapped; bound %zu", now, stats.large_blocks,
                    stats.mapped_bytes / MIB, bound);
         EXPECT(now <= bound);
@@ -158,7 +157,7 @@ static void bounded_by_moving(void) {
         EXPECT((block[i] = realloc(block[i], 1500000)) != NULL);
     size_t most = limits_mappings();
     storm_note("%zu mappings at the start, %zu after %d blocks were moved", before, most, BLOCKS);
-    EXPECT(most <= before + OF_OWN + (size_t)BLOCKS * 1500000 / TRACT + (size_t)PER_HUGE * 1024);
+    EXPECT(most <= before + OF_OWN + (size_t)BLOCKS * 1500000 / TRACT + 1024);
     for (size_t i = 0; i < BLOCKS; i++)
         free(block[i]);
     EXPECT(limits_mappings() <= before + OF_OWN);

@@ -106,7 +106,8 @@ static size_t charge_of(emma_regions *regions) {
     for (const emma_region *region = regions->first; region != 0; region = region->next)
         for (unsigned slot = 0; slot < EMMA_REGION_TRACTS; slot++)
             if ((region->word[slot / 64].huge >> slot % 64 & 1) != 0)
-                bytes += ((const emma_huge *)emma__region_slot_address(region, slot))->mapped_bytes;
+                bytes +=
+                    emma__huge_usable(emma__huge_find(regions->directory, emma__region_slot_address(region, slot)));
     return bytes;
 }
 

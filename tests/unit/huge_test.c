@@ -13,18 +13,21 @@ static emma_huge *claim(size_t size, size_t align) {
     emma_huge *huge = emma__huge_claim(&regions, size, align);
     if (!OK(huge != 0))
         return 0;
-    IS((uintptr_t)huge % TRACT, 0);
-    OK(huge->block % align == 0 && huge->block % emma__regions_page_bytes(&regions) == 0);
-    OK(huge->block > (uintptr_t)huge);
+    OK(huge->block % TRACT == 0 && huge->block % align == 0);
     OK(emma__huge_usable(huge) >= size);
     OK(emma__huge_find(&unit_directory, huge->block) == huge);
-    OK(huge->is_live == 1);
     return huge;
 }
 
 static void release(emma_huge *huge) {
     uintptr_t block = huge->block;
-    emma__huge_release(&regions, huge);
+    emma_huge_view view;
+    OK(emma__huge_look(&unit_directory, block + emma__huge_usable(huge) - 1, &view) && view.owner == &regions);
+    IS(view.block, block);
+    IS(view.usable_bytes, emma__huge_usable(huge));
+    OK(emma__huge_release(&regions, huge));
+    OK(!emma__huge_release(&regions, huge)); /* a second time, by whom was slower */
+    OK(!emma__huge_look(&unit_directory, block, &view));
     OK(emma__huge_find(&unit_directory, block) == 0);
     IS(emma__directory_get(&unit_directory, block), EMMA_GRANULE_NONE);
 }
@@ -74,8 +77,8 @@ static void only_its_start_is_found(void) {
     emma_huge *huge = claim(3 * TRACT, 16);
     if (huge == 0)
         return;
-    uintptr_t from = (uintptr_t)huge;
-    for (uintptr_t address = from; address < from + huge->mapped_bytes; address += TRACT / 4)
+    uintptr_t from = huge->block;
+    for (uintptr_t address = from; address < from + emma__huge_usable(huge); address += TRACT / 4)
         OK(address == huge->block || emma__huge_find(&unit_directory, address) == 0);
     OK(emma__huge_find(&unit_directory, huge->block + 16) == 0);
     OK(emma__huge_find(&unit_directory, huge->block - 1) == 0);
@@ -86,15 +89,16 @@ static void only_its_start_is_found(void) {
     release(huge);
 }
 
-/* A block begins in a later granule than its header when the alignment is above that of tracts. */
-static void far_aligned_blocks_are_found(void) {
+/* Above the alignment of tracts, only the slots that the block needs stay taken. */
+static void far_aligned_blocks_take_few_slots(void) {
     unit_regions_reset(&regions);
-    emma_huge *huge = claim(TRACT, 4 * TRACT);
+    emma_huge *huge = claim(TRACT + 1, 4 * TRACT);
     if (huge == 0)
         return;
-    OK(huge->block - (uintptr_t)huge >= TRACT);
-    IS(emma__directory_get(&unit_directory, huge->block), EMMA_GRANULE_HUGE_REST);
+    IS(emma__bits_count(regions.first->word[0].slot), 2);
+    IS(emma__region_slot_of(regions.first, huge->block), emma__bits_lowest(regions.first->word[0].slot));
     release(huge);
+    IS(regions.first->word[0].slot, 0);
 }
 
 /* Up into the next slots and down again, contents kept, never moved. */
@@ -105,7 +109,8 @@ static void grows_and_shrinks_in_place(void) {
         return;
     uint8_t *bytes = unit_pointer(huge->block);
     unit_fill(bytes, 10000, 1);
-    static const size_t size[] = {TRACT - 8192, 2 * TRACT, 5 * TRACT, 5 * TRACT - 1, 3 * TRACT + 1, TRACT, 20000};
+    static const size_t size[] = {TRACT,         TRACT - 8192,  2 * TRACT, 5 * TRACT,
+                                  5 * TRACT - 1, 3 * TRACT + 1, TRACT,     20000};
     for (unsigned i = 0; i < sizeof size / sizeof size[0]; i++) {
         size_t before = emma__huge_usable(huge);
         if (!OK(emma__huge_resize(&regions, huge, size[i])))
@@ -116,11 +121,11 @@ static void grows_and_shrinks_in_place(void) {
         bytes[usable - 1] = 7;
         OK(unit_is_filled(bytes, 10000, 1));
         IS(regions.huge_bytes, emma__huge_usable(huge));
-        unsigned slots = (unsigned)emma__bits_div_up(huge->mapped_bytes, TRACT);
+        unsigned slots = (unsigned)emma__bits_div_up(usable, TRACT);
         IS(emma__bits_count(regions.first->word[0].slot), slots);
-        IS(emma__directory_get(&unit_directory, (uintptr_t)huge + (slots - 1) * TRACT),
+        IS(emma__directory_get(&unit_directory, huge->block + (slots - 1) * TRACT),
            slots == 1 ? EMMA_GRANULE_HUGE : EMMA_GRANULE_HUGE_REST);
-        IS(emma__directory_get(&unit_directory, (uintptr_t)huge + slots * TRACT), EMMA_GRANULE_NONE);
+        IS(emma__directory_get(&unit_directory, huge->block + slots * TRACT), EMMA_GRANULE_NONE);
     }
     release(huge);
 }
@@ -131,16 +136,16 @@ static void growth_is_refused_where_others_are(void) {
     emma_huge *second = claim(TRACT / 2, 16);
     if (first == 0 || second == 0)
         return;
-    size_t mapped = first->mapped_bytes;
-    OK(!emma__huge_resize(&regions, first, TRACT));
+    size_t mapped = emma__huge_usable(first);
+    OK(!emma__huge_resize(&regions, first, TRACT + 1));
     OK(!emma__huge_resize(&regions, first, (size_t)EMMA_REGION_TRACTS * TRACT));
-    IS(first->mapped_bytes, mapped);
+    IS(emma__huge_usable(first), mapped);
     release(second);
     /* A stranger in the next slot, which nobody has claimed: the kernel refuses, and the slot is free again. */
-    uintptr_t next = (uintptr_t)first + TRACT;
+    uintptr_t next = first->block + TRACT;
     IS(emma__plat_map_at(next, 65536), EMMA_MAP_DONE);
     OK(!emma__huge_resize(&regions, first, TRACT + 65536));
-    IS(first->mapped_bytes, mapped);
+    IS(emma__huge_usable(first), mapped);
     IS(regions.first->word[0].slot, 1);
     OK(emma__plat_unmap(next, 65536));
     OK(emma__huge_resize(&regions, first, TRACT + 65536));
@@ -156,7 +161,7 @@ static void stranger_in_the_slots(void) {
     IS(emma__plat_map_at(third, 65536), EMMA_MAP_DONE);
     unit_fill(unit_pointer(third), 65536, 3);
     emma_huge *long_one = claim(3 * TRACT, 16);
-    OK((uintptr_t)long_one > third);
+    OK(long_one != 0 && long_one->block > third);
     OK(unit_is_filled(unit_pointer(third), 65536, 3));
     IS(emma__directory_get(&unit_directory, third), EMMA_GRANULE_NONE);
     OK(emma__plat_unmap(third, 65536));
@@ -202,7 +207,7 @@ static void small_ones_are_bounded(void) {
 TAP_MAIN({"blocks of a byte to ten tracts, zero, counted", sizes}, {"alignments to eight tracts", alignments},
          {"what is too large is refused", too_large_is_refused},
          {"only the start of a block is found", only_its_start_is_found},
-         {"a block far behind its header is found", far_aligned_blocks_are_found},
+         {"far aligned blocks take few slots", far_aligned_blocks_take_few_slots},
          {"growing and shrinking in place", grows_and_shrinks_in_place},
          {"growth is refused where others are", growth_is_refused_where_others_are},
          {"a stranger's mapping in the slots", stranger_in_the_slots},

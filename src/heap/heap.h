@@ -111,8 +111,8 @@ static inline emma_directory *emma__heap_directory(const emma_heap *heap) {
 }
 
 /* What an address is to this copy of emma. NONE: not the start of a block that may be live. (That a small block is live
- * cannot be told from its address; its holder knows.) Any value may be asked for, also while
- * others free. Cost: a few loads. */
+ * cannot be told from its address; its holder knows.) Any value may be asked for, also while others free. Cost: a few
+ * loads. */
 emma_block emma__heap_find(emma_heap *heap, const void *block);
 
 /* The heap that this address is lent to. Returns: 0 for any other. */

@@ -73,8 +73,8 @@ EMMA_API void emma_free_sized(void *block, size_t size) EMMA_NOEXCEPT;
 /* The same for a block of emma_aligned_alloc. C23 7.24.3.5. */
 EMMA_API void emma_free_aligned_sized(void *block, size_t alignment, size_t size) EMMA_NOEXCEPT;
 
-/* How many bytes of a live block may be used: at least what was asked for. Any address may be asked for, but not one in a
- * heap that is being destroyed. Returns: 0 for NULL and for what is not the start of a block; a small block that was
+/* How many bytes of a live block may be used: at least what was asked for. Any address may be asked for, but not one in
+ * a heap that is being destroyed. Returns: 0 for NULL and for what is not the start of a block; a small block that was
  * freed is not told from a live one. Cost: a few loads. */
 EMMA_API size_t emma_usable_size(const void *block) EMMA_NOEXCEPT;
 

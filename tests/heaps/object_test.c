@@ -231,10 +231,11 @@ static void forgets_all_at_reset(void) {
         emma_heap_stats stats = heap_work_stats(heap);
         EXPECT(stats.of.allocated_bytes == 0 && stats.of.cached_bytes == 0 && stats.of.large_blocks == 0);
         EXPECT(stats.limit_bytes == (size_t)64 << 20 && stats.committed_bytes <= (size_t)64 << 20);
-        EXPECT(stats.committed_bytes <= committed + ((size_t)2 << 20));
+        /* Spans that were in use in part, some for each class and each processor that the thread was on, count whole. */
+        EXPECT(stats.committed_bytes <= committed + ((size_t)4 << 20));
         EXPECT(heap_work_resident(heap) <= stats.committed_bytes);
     }
-    emma_heap_collect(heap);
+    heap_work_collect(heap);
     EXPECT(heap_work_stats(heap).committed_bytes <= EMMA_HEAP_LEAST_BYTES + (1 << 20)); /* tracts stay */
     emma_heap_destroy(heap);
 }

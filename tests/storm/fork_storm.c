@@ -2,6 +2,7 @@
  * what it inherited, allocates in old and new threads, forks again. */
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -177,6 +178,25 @@ static void vforks(void) {
     storm_work_end(&main_work);
 }
 
+/* posix_spawn: the child shares the memory until it has become another program; its actions are lists of libc's on the heap. */
+static void spawns(void) {
+    start_threads(churn);
+    main_work = storm_work_new(storm_seed(), 100000);
+    for (size_t i = 0; i < storm_amount(200, 2000) && !storm_failed(); i++) {
+        pid_t child = -1;
+        posix_spawn_file_actions_t actions;
+        EXPECT(posix_spawn_file_actions_init(&actions) == 0);
+        for (int file = 100; file < 120; file++)
+            EXPECT(posix_spawn_file_actions_addclose(&actions, file) == 0);
+        EXPECT(posix_spawnp(&child, "true", &actions, NULL, (char *[]){(char[]){"true"}, NULL}, environ) == 0);
+        posix_spawn_file_actions_destroy(&actions);
+        storm_work_run(&main_work, 50);
+        EXPECT(child > 0 && storm_reap(child));
+    }
+    stop_threads();
+    storm_work_end(&main_work);
+}
+
 /* A child of a child of a child ..., each born while threads allocate: what each birth loses is bounded. */
 static void chain_of_forks(void) {
     main_work = storm_work_new(storm_seed(), 100000);
@@ -246,6 +266,7 @@ int main(void) {
         {"fork: in signal handlers", handlers_fork, 60},
         {"fork: in signal handlers, the interrupted frame goes on", handlers_fork_and_return, 60},
         {"fork: vfork, allocation, exec", vforks, 60},
+        {"fork: posix_spawn", spawns, 60},
         {"fork: a chain of generations", chain_of_forks, 60},
         {"fork: memory goes back in a child of a process that was giving back", collect_after_fork, 60},
     };

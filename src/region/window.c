@@ -157,6 +157,10 @@ uintptr_t emma__regions_found(emma_directory *directory, unsigned slices) {
     unsigned least = FIRST_SLICES + slices;
     unsigned mapped = is_packed ? EMMA_TRACT_SLICES : least + FOUND_STEP_SLICES / 2;
     uintptr_t address = map_founded(directory, (size_t)mapped << EMMA_SLICE_LOG2);
+    if (address == 0 && is_packed) { /* a whole tract may be too much for the system, as where overcommit is strict */
+        mapped = least + FOUND_STEP_SLICES / 2;
+        address = map_founded(directory, (size_t)mapped << EMMA_SLICE_LOG2);
+    }
     if (address == 0) {
         ATOMIC_SUB(&directory->made, 1, relaxed);
         return 0;

@@ -271,6 +271,12 @@ static void hash_line(const char *line, uint64_t *state) {
         *state = (*state ^ (unsigned char)*line) * UINT64_C(0x100000001b3);
 }
 
+void heap_work_map_records(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    EXPECT(emma_heap_malloc(heap, (size_t)64 << 30) != NULL && emma_heap_malloc(heap, (size_t)40 << 20) != NULL);
+    emma_heap_destroy(heap);
+}
+
 size_t heap_work_maps(void) {
     uint64_t count = 0;
     visit_lines("/proc/self/maps", count_line, &count);

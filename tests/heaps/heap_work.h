@@ -54,6 +54,9 @@ void heap_work_collect(emma_heap *heap);
  * no more than what is committed, it may be a little too much. */
 size_t heap_work_resident(emma_heap *heap);
 
+/* Have emma map its records of huge blocks for the next 64 GiB of addresses at least: these mappings stay. */
+void heap_work_map_records(void);
+
 /* How many mappings this process has. */
 size_t heap_work_maps(void);
 

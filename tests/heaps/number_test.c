@@ -1,13 +1,16 @@
 /* number_test.c: how heaps go, and how many there may be: destroyed, nothing is left of them, however much lived in them. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "heap/heap.h"
 #include "heap_work.h"
 
 static void *room(size_t bytes) {
@@ -31,7 +34,7 @@ static emma_heap *full_heap(size_t blocks, size_t total) {
 
 static void nothing_is_left(void) {
     heap_work_maps_hash(); /* whatever libc maps at its first use */
-    emma_heap_destroy(emma_heap_create(NULL));
+    heap_work_map_records();
     uint64_t before = heap_work_maps_hash();
     size_t resident = storm_resident_bytes();
     uint64_t random = storm_seed();
@@ -170,8 +173,29 @@ static void many_alive_go_scattered(void) {
     alive_at_once(storm_amount(30000, 100000), 7919);
 }
 
-static void come_and_go(size_t rounds, size_t bytes) {
+/* Where heaps are many, so that each is mapped whole, and the system refuses as much: a heap needs much less. */
+static void made_where_tracts_are_refused(void) {
+    if (STORM_SANITIZER)
+        storm_skip("sanitizers need address space of their own");
     emma_heap_destroy(emma_heap_create(NULL));
+    atomic_fetch_add(&emma__heap_directory(emma_heap_default())->made, 1 << 20);
+    struct rlimit all;
+    EXPECT(getrlimit(RLIMIT_AS, &all) == 0);
+    char text[64] = "";
+    FILE *file = fopen("/proc/self/statm", "r");
+    EXPECT(file != NULL && fgets(text, sizeof text, file) != NULL);
+    struct rlimit few = {strtoull(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) + ((rlim_t)32 << 20), all.rlim_max};
+    EXPECT(setrlimit(RLIMIT_AS, &few) == 0);
+    emma_heap *heap = emma_heap_create(NULL);
+    EXPECT(heap != NULL && emma_heap_malloc(heap, 1000) != NULL && emma_heap_malloc(heap, 1 << 20) != NULL);
+    EXPECT(setrlimit(RLIMIT_AS, &all) == 0);
+    if (file != NULL)
+        fclose(file);
+    emma_heap_destroy(heap);
+}
+
+static void come_and_go(size_t rounds, size_t bytes) {
+    heap_work_map_records();
     size_t maps = heap_work_maps();
     size_t resident = storm_resident_bytes();
     double start = storm_seconds();
@@ -229,6 +253,7 @@ int main(void) {
         {"destroy: a call for each 64 MiB and each huge block", makes_few_calls, 60},
         {"100,000 heaps alive", many_alive, 120},
         {"many heaps that go scattered", many_alive_go_scattered, 120},
+        {"made where a whole tract is refused", made_where_tracts_are_refused, 10},
         {"made and destroyed, nothing grows", rounds_leave_nothing, 120},
         {"made and destroyed by eight threads", threads_make_and_destroy, 120},
     };

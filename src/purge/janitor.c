@@ -107,9 +107,16 @@ static bool may_start(emma_heap *heap) {
     return ATOMIC_LOAD(&regions->dirty_slices, relaxed) >= WORTH_BYTES / EMMA_SLICE_BYTES || has_fallen(heap);
 }
 
+/* The word alone is not believed: who said HERE may have stopped for ever before there was a thread. Then nobody starts
+ * another one, but who frees purges as where there is none. */
 bool emma__janitor_runs(const emma_heap *heap) {
     const emma_wiped *wiped = ATOMIC_LOAD(&heap->registry.wiped, acquire);
-    return wiped != 0 && ATOMIC_LOAD(&wiped->janitor, relaxed) != EMMA_JANITOR_NONE;
+    if (wiped == 0 || ATOMIC_LOAD(&wiped->janitor, relaxed) == EMMA_JANITOR_NONE)
+        return false;
+    uint32_t users = 0;
+    for (unsigned i = 0; i < EMMA_JANITOR_STACKS; i++)
+        users |= ATOMIC_LOAD(&wiped->stack_user[i], relaxed);
+    return users != 0;
 }
 
 void emma__janitor_start(emma_heap *heap) {

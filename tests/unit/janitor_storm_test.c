@@ -83,7 +83,7 @@ static void cleans_up_and_ends(void) {
     emma__janitor_start(&heap);
     uint32_t id = stack_user(0);
     IS(janitor_word(), EMMA_JANITOR_HERE);
-    OK(id != 0 && id != emma__plat_thread_id());
+    OK(id != 0 && id != emma__plat_thread_id() && emma__janitor_runs(&heap));
     emma__janitor_start(&heap); /* there is one already */
     IS(janitor_word(), EMMA_JANITOR_ASKED);
     OK(stack_user(0) == id && stack_user(1) == 0);
@@ -110,6 +110,7 @@ static void a_free_at_its_end_is_seen(void) {
     emma__registry_generation(&heap.registry);
     emma_wiped *wiped = heap.registry.wiped;
     wiped->janitor = EMMA_JANITOR_HERE; /* as after the last look */
+    OK(!emma__janitor_runs(&heap));     /* nor is there a thread: its starter might have stopped */
     emma__janitor_start(&heap);
     IS(wiped->janitor, EMMA_JANITOR_ASKED);
     emma__janitor_start(&heap);

@@ -59,18 +59,18 @@ static void rebuild_local(emma_span *span, uintptr_t start, unsigned class, cons
     span->local = next;
 }
 
-static size_t purge_lines(uintptr_t start, uint64_t lines) {
-    size_t purged = 0;
+/* Returns: whether all of them went back. */
+static bool purge_lines(uintptr_t start, uint64_t lines) {
+    bool done = true;
     while (lines != 0) {
         unsigned from = emma__bits_lowest(lines);
         uint64_t rest = ~(lines >> from);
         unsigned length = rest != 0 ? emma__bits_lowest(rest) : 64;
         size_t bytes = (size_t)length << EMMA_LINE_LOG2;
-        if (emma__plat_purge(start + ((uintptr_t)from << EMMA_LINE_LOG2), bytes))
-            purged += bytes;
+        done &= emma__plat_purge(start + ((uintptr_t)from << EMMA_LINE_LOG2), bytes);
         lines &= length < 64 ? ~(((UINT64_C(1) << length) - 1) << from) : 0;
     }
-    return purged;
+    return done;
 }
 
 /* The owner of a span gives back its idle pages. */
@@ -87,15 +87,22 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     uint64_t newly = pages_to_purge(idle_lines(&map, class, lines), span->fresh_lines, page_bytes);
     if (newly == 0 && came_home == EMMA_SPAN_NO_BLOCK)
         return 0;
+    uint64_t fresh = span->fresh_lines;
+    bool is_whole = span->is_whole;
     uint64_t before = emma__line_charged(span, class);
     span->fresh_lines |= newly;
-    rebuild_local(span, start, class, &map, lines);
-    span->is_compacted |= newly != 0;
     span->is_whole &= newly == 0 || page_bytes > EMMA_LINE_BYTES;
-    uint64_t refunded = before & ~emma__line_charged(span, class); /* nothing but blocks of fresh lines overlaps them */
-    size_t purged = purge_lines(start, newly | refunded);
-    emma__commit_refund(&spans->regions.commit, emma__line_bytes(refunded));
-    return purged;
+    /* Nothing but blocks of fresh lines overlaps them. */
+    uint64_t purged = newly | (before & ~emma__line_charged(span, class));
+    if (!purge_lines(start, purged)) { /* locked memory: all stays as it was, and charged */
+        span->fresh_lines = fresh;
+        span->is_whole = is_whole & 1;
+        purged = 0;
+    }
+    span->is_compacted |= purged != 0;
+    emma__commit_refund(&spans->regions.commit, emma__line_bytes(before & ~emma__line_charged(span, class)));
+    rebuild_local(span, start, class, &map, lines);
+    return emma__line_bytes(purged);
 }
 
 size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice) {

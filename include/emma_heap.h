@@ -111,7 +111,7 @@ typedef struct emma_heap_config {
 } emma_heap_config;
 
 /* The least limit: what a heap needs for itself, and a little. */
-#define EMMA_HEAP_LEAST_BYTES ((size_t)224 * 1024)
+#define EMMA_HEAP_LEAST_BYTES ((size_t)272 * 1024)
 
 /* The least that a heap over memory of the caller's can lie in. It needs less than 6 KiB of that for itself. */
 #define EMMA_HEAP_LEAST_MEMORY_BYTES ((size_t)8 * 1024)

@@ -134,6 +134,30 @@ static void full_tracts_agree(void) {
     }
 }
 
+/* All that a heap's tables can touch is touched, and all that is charged for blocks is resident. */
+static void tables_are_charged(void) {
+    static void *blocks[2000];
+    const size_t limit = (size_t)64 << 20;
+    emma_heap *heap = limited(limit);
+    for (size_t size = 16; size <= 32768; size += size < 1024 ? 16 : size / 8 / 16 * 16) {
+        size_t count = 0;
+        while (count < STORM_COUNT(blocks) && (blocks[count] = emma_heap_malloc(heap, size)) != NULL)
+            count++;
+        for (size_t i = 0; i < count; i++)
+            emma_heap_free(heap, blocks[i]);
+    }
+    emma_heap_collect(heap);
+    size_t before = heap_work_resident(heap);
+    size_t count = 0;
+    for (; (blocks[count] = emma_heap_malloc(heap, 65536)) != NULL; count++)
+        memset(blocks[count], 1, 65536);
+    size_t resident = heap_work_resident(heap);
+    storm_note("tables: %zu KiB, %zu blocks, %zu KiB resident of %zu", before >> 10, count, resident >> 10,
+               limit >> 10);
+    EXPECT(count > 1000 && resident <= heap_work_stats(heap).committed_bytes && resident <= limit);
+    emma_heap_destroy(heap);
+}
+
 static void sessions_and_batches_agree(void) {
     static void *blocks[3000];
     emma_heap *heap = limited((size_t)16 << 20);
@@ -161,6 +185,7 @@ int main(void) {
         {"long runs: live, committed and resident bytes agree", long_runs_agree, 120},
         {"every class: what is resident is charged", every_class_agrees, 120},
         {"full tracts: what is resident is charged", full_tracts_agree, 120},
+        {"a heap's tables are charged", tables_are_charged, 30},
         {"sessions and batches: live, committed and resident bytes agree", sessions_and_batches_agree, 120},
     };
     return storm_main(cases, STORM_COUNT(cases));

@@ -28,8 +28,9 @@ typedef struct emma_heap emma_heap;
 
 /* No memory for a block of so many bytes: the heap's limit is reached, or the system refuses, and giving back what is
  * not in use did not help. The handler may free something, or raise the limit. Returns: 1 to try again, 0 to let the
- * allocation fail (NULL). It is not called while it runs in the same thread. It returns: one that is left by longjmp is
- * the last that this thread asks. */
+ * allocation fail (NULL). It is not called while it runs in the same thread. It may be left by longjmp: nothing is held
+ * while it runs, but the sessions that the caller has begun. The thread's next request asks it again, if it does not
+ * come from deeper in the stack (some hundred bytes) than the one that it was left for; otherwise a later one does. */
 typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
 
 /* The soft limit was passed, upwards: once, until committed memory is below it again. */
@@ -64,7 +65,7 @@ typedef struct emma_event {
 } emma_event;
 
 /* Told after it has happened, by the thread that did it, from slow paths only. It may use any heap; what this heap does
- * meanwhile in the same thread is not told. */
+ * meanwhile in the same thread is not told. It may be left by longjmp as emma_out_of_memory. */
 typedef void emma_heap_log(emma_heap *heap, const emma_event *event, void *context);
 
 /* Where a heap gets memory from, other than the system. It asks for pieces of 1 MiB, doubling to 64 MiB, or for as much

@@ -17,7 +17,7 @@ static _Atomic(emma_out_of_memory *) global_function;
 static _Atomic(void *) global_context;
 
 static EMMA_THREAD_LOCAL handler thread_handler;
-static EMMA_THREAD_LOCAL bool is_asking;
+static EMMA_THREAD_LOCAL uintptr_t asking; /* handlers that run have their frames below; 0: none runs */
 
 void emma_set_out_of_memory(emma_out_of_memory *function, void *context) {
     ATOMIC_STORE(&global_function, 0, release);
@@ -46,16 +46,23 @@ static bool ask(emma_heap *heap, size_t size) {
     return global != 0 && global(heap, size, ATOMIC_LOAD(&global_context, acquire)) != 0;
 }
 
+/* See EMMA_CALL_BYTES. */
+static __attribute__((noinline)) bool ask_below(emma_heap *heap, size_t size) {
+    volatile char apart[EMMA_CALL_BYTES];
+    apart[0] = 0;
+    asking = (uintptr_t)__builtin_frame_address(0) - EMMA_CALL_BYTES;
+    bool again = ask(heap, size);
+    asking = (uintptr_t)apart[0]; /* 0, read from there so that the bytes are there */
+    return again;
+}
+
 static bool give_chance(emma_heap *heap, size_t size, unsigned *round, bool is_limited) {
     if ((*round)++ == 0 && is_limited && !emma__heap_is_lent(heap) && emma__purge_all(heap, 0) != 0)
         return true;
-    if (is_asking)
+    if ((uintptr_t)__builtin_frame_address(0) < asking)
         return false;
-    is_asking = true;
-    bool again = ask(heap, size);
-    is_asking = false;
     *round = 0;
-    return again;
+    return ask_below(heap, size);
 }
 
 bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {

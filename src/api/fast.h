@@ -27,6 +27,11 @@ void emma__tell(emma_heap *heap, emma_event event);
  * asked. *round begins as 0. Returns: whether to try again. Threads: any; handlers are not called within handlers. */
 bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round);
 
+/* A handler that runs is not asked again by what it does itself: by requests from deeper in the stack. It may have been
+ * left by longjmp; so that a later request, by another function of emma, is not taken for one of its own, so much of the
+ * stack is left free below the frame that calls it. */
+enum { EMMA_CALL_BYTES = 1024 };
+
 /* A block of any heap, the default one as by emma_malloc; handlers are asked. align 1: as every block. */
 void *emma__heap_get(emma_heap *heap, size_t size, size_t align);
 void *emma__heap_get_zeroed(emma_heap *heap, size_t size);

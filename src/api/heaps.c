@@ -212,24 +212,6 @@ void emma_heap_free_sized(emma_heap *heap, void *block, size_t size) {
     emma_heap_free(heap, block);
 }
 
-size_t emma_heap_malloc_batch(emma_heap *heap, size_t size, size_t count, void **blocks) {
-    emma_session session;
-    emma_session_begin(heap, &session);
-    size_t done = 0;
-    while (done < count && (blocks[done] = emma_session_malloc(&session, size)) != 0)
-        done++;
-    emma_session_end(&session);
-    return done;
-}
-
-void emma_heap_free_batch(emma_heap *heap, size_t count, void *const *blocks) {
-    emma_session session;
-    emma_session_begin(heap, &session);
-    for (size_t i = 0; i < count; i++)
-        emma_session_free(&session, blocks[i]);
-    emma_session_end(&session);
-}
-
 void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) {
     if (block == 0)
         return emma_heap_malloc(heap, size);

@@ -3,22 +3,25 @@
 #include "api/fast.h"
 #include "purge/purge.h"
 
-static EMMA_THREAD_LOCAL bool is_telling;
+static EMMA_THREAD_LOCAL uintptr_t telling; /* as asking in exhausted.c */
 
-void emma__tell(emma_heap *heap, emma_event event) {
-    if (EMMA_LIKELY(ATOMIC_LOAD(&heap->wishes.log, relaxed) == 0) || is_telling)
+/* event 0: how much is committed, if that has changed much. */
+static EMMA_COLD void tell(emma_heap *heap, const emma_event *event) {
+    volatile char apart[EMMA_CALL_BYTES];
+    if ((uintptr_t)__builtin_frame_address(0) < telling)
         return;
-    is_telling = true;
-    emma__heap_tell(heap, &event);
-    is_telling = false;
+    apart[0] = 0;
+    telling = (uintptr_t)__builtin_frame_address(0) - EMMA_CALL_BYTES;
+    if (event != 0)
+        emma__heap_tell(heap, event);
+    else
+        emma__heap_tell_size(heap);
+    telling = (uintptr_t)apart[0]; /* 0, read from there so that the bytes are there */
 }
 
-static EMMA_COLD void tell_size(emma_heap *heap) {
-    if (is_telling)
-        return;
-    is_telling = true;
-    emma__heap_tell_size(heap);
-    is_telling = false;
+void emma__tell(emma_heap *heap, emma_event event) {
+    if (EMMA_UNLIKELY(ATOMIC_LOAD(&heap->wishes.log, relaxed) != 0))
+        tell(heap, &event);
 }
 
 static EMMA_COLD void look_at_soft_limit(emma_heap *heap, size_t soft) {
@@ -37,7 +40,7 @@ void emma__heap_tick(emma_heap *heap) {
     else if (!emma__heap_is_lent(heap))
         emma__purge_tick(heap, 0);
     if (EMMA_UNLIKELY(ATOMIC_LOAD(&heap->wishes.log, relaxed) != 0))
-        tell_size(heap);
+        tell(heap, 0);
     size_t soft = ATOMIC_LOAD(&heap->wishes.soft_limit_bytes, relaxed);
     if (EMMA_UNLIKELY(soft != 0))
         look_at_soft_limit(heap, soft);

@@ -1,5 +1,6 @@
 /* handler_test.c: who is told when memory runs out, when, how often, and what may be done then. */
 #include <pthread.h>
+#include <setjmp.h>
 #include <string.h>
 
 #include "heap_work.h"
@@ -197,6 +198,67 @@ static void a_handler_may_do_much(void) {
     emma_heap_destroy(other);
 }
 
+static jmp_buf left;
+static size_t leavings;
+
+static int leave(emma_heap *heap, size_t size, void *context) {
+    (void)heap, (void)size, (void)context;
+    leavings++;
+    longjmp(left, 1);
+}
+
+static void tell_and_leave(emma_heap *heap, const emma_event *event, void *context) {
+    leave(heap, event->bytes, context);
+}
+
+/* Ask for what cannot be had, by one of some ways. */
+static void be_left(emma_heap *heap, size_t way) {
+    static void *blocks[100];
+    if (setjmp(left) != 0)
+        return;
+    switch (way) {
+    case 0:
+        blocks[0] = emma_heap_malloc(heap, 2 * limit);
+        break;
+    case 1:
+        blocks[0] = emma_heap_calloc(heap, 1, 2 * limit);
+        break;
+    case 2:
+        emma_heap_realloc(heap, NULL, 2 * limit);
+        break;
+    case 3:
+        emma_heap_malloc_batch(heap, 2 * limit, 100, blocks);
+        break;
+    default:
+        while (emma_heap_malloc_batch(heap, 3000, 100, blocks) == 100)
+            ;
+    }
+}
+
+/* No handler is lost, and no cache. */
+static void a_handler_may_be_left(void) {
+    emma_heap *heap = emma_heap_create(&(emma_heap_config){.limit_bytes = limit, .on_out_of_memory = leave});
+    for (size_t i = 0; i < 100; i++) {
+        be_left(heap, i % 5);
+        EXPECT(leavings == i + 1);
+    }
+    emma_heap_set_log(heap, tell_and_leave, NULL);
+    emma_heap_set_limit(heap, 2 * limit);
+    leavings = 0;
+    for (size_t i = 0; i < 20; i++)
+        be_left(heap, 4);
+    EXPECT(leavings == 20);
+    emma_heap_set_log(heap, NULL, NULL);
+    emma_session session[4];
+    for (size_t i = 0; i < 4; i++) {
+        emma_session_begin(heap, &session[i]);
+        EXPECT(session[i].cache != NULL);
+    }
+    for (size_t i = 0; i < 4; i++)
+        emma_session_end(&session[i]);
+    emma_heap_destroy(heap);
+}
+
 typedef struct passing {
     size_t calls;
     size_t committed;
@@ -280,6 +342,7 @@ int main(void) {
         {"handlers: the thread's once, the heap's, the one for all", handlers_are_asked_in_order, 10},
         {"a thread's handler is its own", a_threads_handler_is_its_own, 10},
         {"a handler may allocate, raise the limit, use other heaps", a_handler_may_do_much, 10},
+        {"a handler may be left by longjmp", a_handler_may_be_left, 10},
         {"the soft limit is told once for each passing, by whatever way", soft_limit_is_told_once, 60},
         {"sessions and batches keep no more dirty memory", sessions_keep_the_dirty_bound, 30},
     };

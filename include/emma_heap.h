@@ -260,8 +260,9 @@ EMMA_API int emma_free_range(void *from, size_t size) EMMA_NOEXCEPT;
  * by so many bytes, which read as zero where they are new; delta < 0: shorter, whole pages go back.
  * All of it counts against the limit. No block lies in it: emma_heap_of does not know it.
  * Returns: the old end of the range; NULL iff memory is refused, the range is 4 GiB long (less where so much address
- * space is refused), or has not so many bytes, or another thread, or a handler, moved its end while this one shortened
- * it: what was to be given up is then lost. */
+ * space is refused), or has not so many bytes, or belongs to another thread's call that was stopped: the range is for
+ * one at a time, for a system call at most; others try again for about half a second, and in a handler that interrupted
+ * such a call that is in vain. NULL changes nothing. */
 EMMA_API void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) EMMA_NOEXCEPT;
 
 /* A session: one cache of the heap, claimed once. What is done through it costs no claim, no restartable sequence and

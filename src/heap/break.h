@@ -1,10 +1,16 @@
 /* break.h: a range of a heap's that grows and shrinks at its end, as sbrk(2).
  *
- * It has a mapping of its own, made at the first use: as many slots as can be had, up to EMMA_BREAK_SLOTS. Its pages
- * cost nothing before they are touched. The length is one word: who changes it by a CAS owns what it adds. Who shortens
- * it gives the pages back while they are still its own.
+ *     base             length          charged                                reserved
+ *      | the caller's   | zero, or what | not touched                          |
+ *      |                | was there     |                                      |
  *
- * Threads, signals, fork: any; lock-free. */
+ * It has a mapping of its own, made at the first use: as many slots as can be had, up to EMMA_BREAK_SLOTS. Its pages
+ * cost nothing before they are touched. What was touched is below charged, which is length to the end of its page, but
+ * where pages would not go back (locked memory): these are cleared, and stay charged for the next growth.
+ *
+ * The range is for one thread at a time, for a system call at most. Who finds it claimed tries again for about half a
+ * second and is then refused, as is at once who comes after that: the other thread was stopped, is interrupted by this
+ * handler, or does not exist in this child of fork. */
 #ifndef EMMA_HEAP_BREAK_H
 #define EMMA_HEAP_BREAK_H
 
@@ -16,8 +22,11 @@ struct emma_heap;
 enum { EMMA_BREAK_SLOTS = 64 };
 
 typedef struct emma_break {
-    _Atomic(uintptr_t) base; /* 0: not made yet; its slots are in the low bits */
-    _Atomic(size_t) length_bytes;
+    _Atomic(uint32_t) claimed; /* the rest is the claim's */
+    unsigned slots;
+    uintptr_t base; /* 0: not made yet */
+    size_t length_bytes;
+    size_t charged_bytes;
 } emma_break;
 
 /* As emma_heap_sbrk says. Returns: 0 iff refused. */

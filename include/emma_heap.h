@@ -251,9 +251,10 @@ EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context)
 /* Free a part of a block: the bytes [from, from + size). When all usable bytes of the block (emma_usable_size; asked
  * before the first part is freed) have been freed so, in any order, the block is free. size may reach beyond the end of
  * the block. Whole pages of large blocks go back at once. A byte freed twice is reported.
- * Requires: the block is freed by parts only from then on. Returns: 1 iff the block is gone now, 0 if not, -1 iff
- * memory for the record of what is freed is refused (nothing happens then). Cost: O(bytes / 8) and O(blocks in
- * parts). */
+ * Requires: the block is freed by parts only from then on. Returns: 1 iff the block is gone now, 0 if not (yet: where
+ * other threads free parts in this heap meanwhile, one of them may finish it a moment later), -1 iff there is no memory
+ * for a note of 32 bytes, which a part needs that lies beside no other (nothing happens then).
+ * Cost: O(such parts in the heap). */
 EMMA_API int emma_free_range(void *from, size_t size) EMMA_NOEXCEPT;
 
 /* A growing and shrinking range of the heap's, as sbrk(2) without the process's break. delta > 0: the range is longer

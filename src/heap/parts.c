@@ -5,135 +5,126 @@
 #include "heap/heap.h"
 #include "plat/plat.h"
 
-static void *get_zeroed(emma_heap *heap, size_t size_bytes) {
-    if (size_bytes > EMMA_SMALL_MAX_BYTES)
-        return emma__heap_alloc_zeroed_large(heap, 0, size_bytes);
-    void *block = emma__heap_alloc(heap, 0, 0, size_bytes);
-    return block != 0 ? __builtin_memset(block, 0, size_bytes) : 0;
+static emma_part *make_part(emma_heap *heap, uintptr_t from, uintptr_t end) {
+    emma_part *part = emma__heap_alloc(heap, 0, 0, sizeof *part);
+    if (part != 0)
+        *part = (emma_part){0, from, end};
+    return part;
 }
 
 static void put(emma_heap *heap, void *block) {
     emma__heap_free(heap, 0, 0, block, EMMA_CLASS_NONE);
 }
 
-/* The record of the block that holds an address, and the word that leads to it. Returns: 0 iff memory is refused. */
-static emma_part_record **record_of(emma_heap *heap, uintptr_t from) {
-    emma_part_record **place = &heap->parts.records;
-    for (; *place != 0; place = &(*place)->next)
-        if (from - (*place)->block < (*place)->usable_bytes)
-            return place;
+/* Pages go back when nothing of them is left: those of a whole part that touch what was freed just now, [from, end). */
+static void give_pages(emma_heap *heap, const emma_part *whole, uintptr_t from, uintptr_t end) {
+    size_t page = emma__regions_page_bytes(emma__heap_regions(heap));
+    uintptr_t first = emma__bits_align_up(whole->from, page);
+    uintptr_t last = whole->end / page * page;
+    first = first > from / page * page ? first : from / page * page;
+    last = last < emma__bits_align_up(end, page) ? last : emma__bits_align_up(end, page);
+    if (first < last)
+        emma__plat_purge(first, last - first);
+}
+
+/* Note that the bytes of freed, which lie in block, are free now. own: a part that is just that, or 0; it is used up.
+ * Returns: the word that leads to the part that they belong to now; 0 iff memory is refused. */
+static emma_part **add(emma_heap *heap, const emma_part *block, const emma_part *freed, emma_part *own) {
+    emma_part **place = &heap->parts.freed;
+    while (*place != 0 && ((*place)->end <= block->from || (*place)->end < freed->from))
+        place = &(*place)->next;
+    emma_part *before = *place != 0 && (*place)->end == freed->from ? *place : 0;
+    emma_part *behind = before != 0 ? before->next : *place;
+    CHECK(behind == 0 || behind->from >= freed->end, "a part of a block was freed twice",
+          behind->from > freed->from ? behind->from : freed->from);
+    bool joins_behind = behind != 0 && behind->from == freed->end && behind->from < block->end;
+    if (before == 0 && !joins_behind) {
+        emma_part *fresh = own != 0 ? own : make_part(heap, freed->from, freed->end);
+        if (fresh == 0)
+            return 0;
+        fresh->next = behind;
+        *place = fresh;
+        return place;
+    }
+    if (before == 0) {
+        behind->from = freed->from;
+    } else if (!joins_behind) {
+        before->end = freed->end;
+    } else {
+        before->end = behind->end;
+        before->next = behind->next;
+        put(heap, behind);
+    }
+    if (own != 0)
+        put(heap, own);
+    return place;
+}
+
+/* Claimed. own: as add. */
+static int free_part(emma_heap *heap, uintptr_t from, size_t size_bytes, emma_part *own) {
     emma_description found;
     emma__heap_describe(emma__heap_directory(heap), from, &found);
     CHECK(found.heap == heap && found.state == EMMA_LIVE_BLOCK, "free of a part of what is not a live block", from);
-    size_t words = emma__bits_div_up(found.size, 64);
-    emma_part_record *record = get_zeroed(heap, sizeof *record + words * sizeof record->freed[0]);
-    if (record == 0)
-        return 0;
-    record->block = (uintptr_t)found.start;
-    record->usable_bytes = found.size;
-    record->left_bytes = found.size;
-    record->has_pages =
-        found.size > EMMA_SMALL_MAX_BYTES && emma__heap_lent_at(emma__heap_directory(heap), record->block) == 0;
-    record->next = heap->parts.records;
-    heap->parts.records = record;
-    return &heap->parts.records;
-}
-
-/* Mark bytes as freed, a word of bits at a time. */
-static void mark(emma_part_record *record, size_t first, size_t end) {
-    for (size_t at = first; at < end;) {
-        size_t to = (at | 63) + 1 < end ? (at | 63) + 1 : end;
-        uint64_t mask = (to - at == 64 ? ~UINT64_C(0) : (UINT64_C(1) << (to - at)) - 1) << (at % 64);
-        CHECK((record->freed[at / 64] & mask) == 0, "a part of a block was freed twice", record->block + at);
-        record->freed[at / 64] |= mask;
-        record->left_bytes -= to - at;
-        at = to;
-    }
-}
-
-static bool is_freed(const emma_part_record *record, size_t first, size_t end) {
-    for (size_t word = first / 64; word < end / 64; word++)
-        if (record->freed[word] != ~UINT64_C(0))
-            return false;
-    return true;
-}
-
-/* Pages go back when nothing of them is left; only those of [first, end), and what its ends complete, can be. */
-static void give_pages(emma_heap *heap, const emma_part_record *record, size_t first, size_t end) {
-    if (!record->has_pages)
-        return;
-    size_t page = emma__regions_page_bytes(emma__heap_regions(heap));
-    if (record->block % page != 0)
-        return;
-    size_t from = first - first % page;
-    size_t to = emma__bits_align_up(end, page);
-    from += is_freed(record, from, from + page) ? 0 : page;
-    to -= to > record->usable_bytes || !is_freed(record, to - page, to) ? page : 0;
-    if (from < to)
-        emma__plat_purge(record->block + from, to - from);
-}
-
-static int free_part(emma_heap *heap, uintptr_t from, size_t size_bytes) {
-    if (size_bytes == 0)
-        return 0;
-    emma_part_record **place = record_of(heap, from);
+    emma_part block = {0, (uintptr_t)found.start, (uintptr_t)found.start + found.size};
+    emma_part freed = {0, from, size_bytes < block.end - from ? from + size_bytes : block.end};
+    if (own != 0)
+        own->end = freed.end;
+    emma_part **place = add(heap, &block, &freed, own);
     if (place == 0)
         return -1;
-    emma_part_record *record = *place;
-    size_t first = from - record->block;
-    size_t end = size_bytes < record->usable_bytes - first ? first + size_bytes : record->usable_bytes;
-    mark(record, first, end);
-    if (record->left_bytes != 0) {
-        give_pages(heap, record, first, end);
+    emma_part *whole = *place;
+    if (whole->from != block.from || whole->end != block.end) {
+        if (found.size > EMMA_SMALL_MAX_BYTES && emma__heap_lent_at(emma__heap_directory(heap), from) == 0)
+            give_pages(heap, whole, from, freed.end);
         return 0;
     }
-    *place = record->next;
-    put(heap, (void *)record->block); // NOLINT(performance-no-int-to-ptr)
-    put(heap, record);
+    *place = whole->next;
+    put(heap, found.start);
+    put(heap, whole);
     return 1;
 }
 
 static bool try_claim(emma_parts *parts) {
-    return ATOMIC_EXCHANGE(&parts->claimed, 1, seq_cst) == 0; /* acquire: the records; and see work_off */
+    return ATOMIC_EXCHANGE(&parts->claimed, 1, seq_cst) == 0; /* acquire: the parts; and see work_off */
 }
 
 /* Claimed: what others have left here. */
-static void free_requested(emma_heap *heap) {
-    emma_part_request *request = ATOMIC_EXCHANGE(&heap->parts.requests, 0, acquire); /* pairs with the push */
-    while (request != 0) {
-        emma_part_request *next = request->next;
-        free_part(heap, request->from, request->size_bytes); /* refused memory: the part stays */
-        put(heap, request);
-        request = next;
+static void free_left(emma_heap *heap) {
+    emma_part *part = ATOMIC_EXCHANGE(&heap->parts.left, 0, acquire); /* pairs with the push */
+    while (part != 0) {
+        emma_part *next = part->next;
+        free_part(heap, part->from, part->end - part->from, part); /* needs no memory */
+        part = next;
     }
 }
 
-/* Unclaim, then look whether a request came before that was seen (seq_cst: the push, then the look at claimed, there;
+/* Unclaim, then look whether a part was left before that was seen (seq_cst: the push, then the look at claimed, there;
  * the store, then the look at the list, here: one of the two sees the other). */
 static void work_off(emma_heap *heap) {
     emma_parts *parts = &heap->parts;
     for (;;) {
-        free_requested(heap);
+        free_left(heap);
         ATOMIC_STORE(&parts->claimed, 0, seq_cst);
-        if (ATOMIC_LOAD(&parts->requests, seq_cst) == 0 || !try_claim(parts))
+        if (ATOMIC_LOAD(&parts->left, seq_cst) == 0 || !try_claim(parts))
             return;
     }
 }
 
 int emma__heap_free_range(emma_heap *heap, uintptr_t from, size_t size_bytes) {
     emma_parts *parts = &heap->parts;
+    if (size_bytes == 0)
+        return 0;
     if (try_claim(parts)) {
-        int result = free_part(heap, from, size_bytes);
+        free_left(heap);
+        int result = free_part(heap, from, size_bytes, 0);
         work_off(heap);
         return result;
     }
-    emma_part_request *request = emma__heap_alloc(heap, 0, 0, sizeof *request);
-    if (request == 0)
+    emma_part *part = make_part(heap, from, size_bytes < UINTPTR_MAX - from ? from + size_bytes : UINTPTR_MAX);
+    if (part == 0)
         return -1;
-    request->from = from;
-    request->size_bytes = size_bytes;
-    request->next = ATOMIC_LOAD(&parts->requests, relaxed);
-    while (!ATOMIC_CAS(&parts->requests, &request->next, request, seq_cst))
+    part->next = ATOMIC_LOAD(&parts->left, relaxed);
+    while (!ATOMIC_CAS(&parts->left, &part->next, part, seq_cst))
         ;
     if (try_claim(parts))
         work_off(heap);

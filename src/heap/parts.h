@@ -1,13 +1,15 @@
 /* parts.h: blocks that are freed part by part.
  *
- * A block in parts has a record: a bit for each of its bytes that was freed. The records of a heap are for one thread
- * at a time: who finds them claimed leaves its request on a list instead, and goes on; who has the claim works the list
- * off before giving the claim back, and looks again afterwards. So nobody waits.
+ * What was freed of blocks that are not free yet is a list of parts, in the order of addresses; neighbours of one block
+ * are one part. A block is free when a part of it is the whole. Parts are for one thread at a time: who finds them
+ * claimed leaves its own on another list instead, and goes on; who has the claim works that off before giving the claim
+ * back, and looks again afterwards. So nobody waits, and nothing that was accepted needs memory any more: what was left
+ * on the list becomes a part as it is.
  *
- *     free_range:   claim? -- yes --> own request, then the list, unclaim, list not empty? claim again ...
- *                      \--- no ----> push the request on the list; claimed no more? work it off
+ *     free_range:   claim? -- yes --> own part, then the list, unclaim, list not empty? claim again ...
+ *                      \--- no ----> push the part on the list; claimed no more? work it off
  *
- * A thread that stops for ever with the claim leaves the heap without freeing by parts: requests gather on the list.
+ * A thread that stops for ever with the claim leaves the heap without freeing by parts: they gather on the list.
  * Threads, signals: any. fork: in a child whose parent's other thread had the claim, the same. */
 #ifndef EMMA_HEAP_PARTS_H
 #define EMMA_HEAP_PARTS_H
@@ -17,25 +19,16 @@
 
 struct emma_heap;
 
-typedef struct emma_part_request {
-    struct emma_part_request *next;
+typedef struct emma_part {
+    struct emma_part *next;
     uintptr_t from;
-    size_t size_bytes;
-} emma_part_request;
-
-typedef struct emma_part_record {
-    struct emma_part_record *next;
-    uintptr_t block;
-    size_t usable_bytes;
-    size_t left_bytes;
-    bool has_pages;   /* that can go back */
-    uint64_t freed[]; /* a bit for each byte */
-} emma_part_record;
+    uintptr_t end;
+} emma_part;
 
 typedef struct emma_parts {
     _Atomic(uint32_t) claimed;
-    _Atomic(emma_part_request *) requests;
-    emma_part_record *records; /* the claim's */
+    _Atomic(emma_part *) left; /* by who found them claimed */
+    emma_part *freed;          /* the claim's */
 } emma_parts;
 
 /* Free the bytes [from, from + size) of the block that holds from. Ends the process with a message if they are not of a

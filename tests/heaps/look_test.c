@@ -1,5 +1,4 @@
-/* look_test.c: looking at heaps and their blocks (describe, walk), freeing blocks by parts, the break of a heap, alignments of
- * any kind. */
+/* look_test.c: looking at heaps and their blocks (describe, walk); alignments of any kind. */
 #include <pthread.h>
 #include <string.h>
 
@@ -179,128 +178,6 @@ static void huge_blocks_go_meanwhile(void) {
     emma_heap_destroy(churned);
 }
 
-/* All bytes of a block in pieces, in random order. Returns: whether the last, and only it, said that the block is gone. */
-static bool free_in_parts(unsigned char *block, size_t usable, uint64_t *random) {
-    size_t piece = 1 + storm_below(random, usable);
-    piece = usable / piece > 200 ? usable / 200 : piece;
-    size_t count = (usable + piece - 1) / piece;
-    size_t first = storm_below(random, count);
-    for (size_t i = 0; i < count; i++) {
-        size_t at = (first + i) % count * piece;
-        int result = emma_free_range(block + at, piece);
-        if (result != (i + 1 == count))
-            return false;
-    }
-    return true;
-}
-
-static void frees_by_parts(void) {
-    uint64_t random = storm_seed();
-    emma_heap *heap = emma_heap_create(NULL);
-    for (size_t round = 0; round < storm_amount(3000, 100000); round++) {
-        size_t size = 1 + storm_below(&random, (size_t)16 << storm_below(&random, round % 100 == 0 ? 20 : 14));
-        unsigned char *block = emma_heap_malloc(heap, size);
-        unsigned char *mate = emma_heap_malloc(heap, size);
-        heap_work_fill(mate, size, heap);
-        EXPECT(free_in_parts(block, emma_usable_size(block), &random));
-        EXPECT(heap_work_is_filled(mate, size, heap));
-        emma_heap_free(heap, mate);
-        if (!EXPECT(heap_work_stats(heap).of.allocated_bytes == 0))
-            break;
-    }
-    /* What is left of a block stays as it was; its other pages go back. */
-    unsigned char *block = emma_heap_malloc(heap, (size_t)8 << 20);
-    memset(block, 3, (size_t)8 << 20);
-    size_t resident = heap_work_resident(heap);
-    EXPECT(emma_free_range(block, (size_t)4 << 20) == 0);
-    EXPECT(block[(4 << 20)] == 3 && block[(8 << 20) - 1] == 3);
-    EXPECT(heap_work_resident(heap) <= resident - (4 << 20) + (600 << 10)); /* half of a record of bits is new */
-    /* A reset forgets what was freed in parts. */
-    void *small = emma_heap_malloc(heap, 100);
-    EXPECT(emma_free_range(small, 50) == 0);
-    emma_heap_reset(heap);
-    for (size_t i = 0; i < 1000; i++) {
-        small = emma_heap_malloc(heap, 100);
-        EXPECT(free_in_parts(small, emma_usable_size(small), &random));
-    }
-    EXPECT(heap_work_stats(heap).of.allocated_bytes == 0);
-    emma_heap_destroy(heap);
-}
-
-static emma_heap *parted;
-
-static void *free_parts_in_thread(void *argument) {
-    uint64_t random = (uintptr_t)argument;
-    for (size_t i = 0; i < storm_amount(3000, 100000); i++) {
-        unsigned char *block = emma_heap_malloc(parted, 1 + storm_below(&random, 20000));
-        size_t usable = emma_usable_size(block);
-        size_t gone = 0;
-        for (size_t at = 0; at < usable; at += 1000)
-            gone += emma_free_range(block + at, 1000) == 1;
-        EXPECT(gone <= 1);
-    }
-    return NULL;
-}
-
-static void threads_free_by_parts(void) {
-    parted = emma_heap_create(NULL);
-    pthread_t threads[4];
-    for (size_t i = 0; i < STORM_COUNT(threads); i++)
-        EXPECT(pthread_create(&threads[i], NULL, free_parts_in_thread, (void *)(i + 1)) == 0); // NOLINT
-    for (size_t i = 0; i < STORM_COUNT(threads); i++)
-        pthread_join(threads[i], NULL);
-    EXPECT(heap_work_stats(parted).of.allocated_bytes == 0);
-    emma_heap_destroy(parted);
-}
-
-static void has_a_break(void) {
-    uint64_t before = heap_work_maps_hash();
-    emma_heap *heap = emma_heap_create(&(emma_heap_config){.limit_bytes = (size_t)16 << 20});
-    unsigned char *begin = emma_heap_sbrk(heap, 0);
-    size_t own = heap_work_stats(heap).committed_bytes;
-    EXPECT(begin != NULL && emma_owns(begin) == 1);
-    EXPECT(emma_heap_sbrk(heap, -1) == NULL);
-    EXPECT(emma_heap_sbrk(heap, 1000) == begin && heap_work_is_zero(begin, 1000));
-    EXPECT(emma_heap_sbrk(heap, 3 << 20) == begin + 1000 && heap_work_is_zero(begin + 1000, 3 << 20));
-    memset(begin, 5, 1000 + (3 << 20));
-    EXPECT(emma_heap_sbrk(heap, (size_t)16 << 20) == NULL && emma_heap_sbrk(heap, PTRDIFF_MAX) == NULL);
-    EXPECT(emma_heap_sbrk(heap, PTRDIFF_MIN) == NULL);
-    void *block = emma_heap_malloc(heap, 100000);
-    EXPECT(emma_heap_sbrk(heap, -(3 << 20)) == begin + 1000 + (3 << 20));
-    EXPECT(begin[999] == 5 && emma_heap_sbrk(heap, 0) == begin + 1000);
-    emma_heap_free(heap, block);
-    emma_heap_collect(heap);
-    EXPECT(heap_work_stats(heap).committed_bytes <= own + 4096);
-    emma_heap_reset(heap);
-    EXPECT(emma_heap_sbrk(heap, 0) == begin && emma_heap_sbrk(heap, 1 << 20) == begin);
-    EXPECT(heap_work_is_zero(begin, 1 << 20));
-    emma_heap_destroy(heap);
-    EXPECT(heap_work_maps_hash() == before);
-}
-
-/* However the range shrinks, what is resident stays charged. */
-static void a_shrunk_break_is_gone(void) {
-    size_t steps[] = {4096, 1000, 100, 65536, 5000};
-    for (size_t i = 0; i < STORM_COUNT(steps); i++)
-        for (size_t extra = 0; extra < 2; extra++) {
-            emma_heap *heap = emma_heap_create(NULL);
-            emma_heap_sbrk(heap, 0);
-            size_t own = heap_work_stats(heap).committed_bytes;
-            size_t resident = storm_resident_bytes();
-            size_t length = (4 << 20) + extra;
-            unsigned char *begin = emma_heap_sbrk(heap, (ptrdiff_t)length);
-            memset(begin, 1, length);
-            for (; length >= steps[i]; length -= steps[i])
-                EXPECT(emma_heap_sbrk(heap, -(ptrdiff_t)steps[i]) != NULL);
-            size_t committed = heap_work_stats(heap).committed_bytes - own;
-            size_t kept = storm_resident_bytes() - resident;
-            if (!EXPECT(committed <= steps[i] + 4096 && kept <= committed + (512 << 10)))
-                storm_note("shrunk by %zu from %zu: committed %zu KiB, resident %zu KiB", steps[i], (4 << 20) + extra,
-                           committed >> 10, kept >> 10);
-            emma_heap_destroy(heap);
-        }
-}
-
 int main(void) {
     static const storm_case cases[] = {
         {"alignments that are no powers of two", any_alignment, 30},
@@ -308,10 +185,6 @@ int main(void) {
         {"walk: the live blocks, each once", walks_the_live_blocks, 60},
         {"walk: the walker may free", a_walker_may_free, 10},
         {"describe, walk: huge blocks go meanwhile", huge_blocks_go_meanwhile, 60},
-        {"blocks are freed by parts", frees_by_parts, 60},
-        {"threads free by parts", threads_free_by_parts, 60},
-        {"a heap's break", has_a_break, 10},
-        {"a break that shrinks leaves nothing", a_shrunk_break_is_gone, 60},
     };
     return storm_main(cases, STORM_COUNT(cases));
 }

@@ -87,7 +87,7 @@ EMMA_API size_t emma_good_size(size_t size) EMMA_NOEXCEPT;
 EMMA_API int emma_owns(const void *address) EMMA_NOEXCEPT;
 
 /* Give back to the system what is not in use, as far as the calling thread can reach: its own cache, the shared ones,
- * free slices, free pages of spans. Returns: how many bytes went back. Cost: O(heap), many system calls.
+ * those of processors, free slices, free pages of spans. Returns: how many bytes went back. Cost: O(heap), many system calls.
  * Signals: finds less in a handler that interrupted another operation. */
 EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
 

@@ -73,10 +73,10 @@ static bool trade_loaded(emma_cpu *cpu, unsigned class, emma_rseq_trade *trade) 
     emma_cpu_slot *slot = slot_at(cpu, trade->slot);
     uint32_t bytes = emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class));
     if (trade->chain == 0) {
-        ATOMIC_SUB(&slot->granted_bytes, bytes, relaxed);
+        ATOMIC_SUB(&slot->granted_bytes, (int32_t)bytes, relaxed);
         return true;
     }
-    ATOMIC_ADD(&slot->granted_bytes, bytes, relaxed);
+    ATOMIC_ADD(&slot->granted_bytes, (int32_t)bytes, relaxed);
     uint64_t part = trade->slot / EMMA_RSEQ_SLOT_BYTES / (cpu->rseq.slots / EMMA_CPU_PARTS);
     ATOMIC_OR(&cpu->used, UINT64_C(1) << part, relaxed);
     return true;
@@ -111,7 +111,7 @@ static bool send_away(const emma_cpu *cpu, emma_depot *depot, unsigned class, em
 static void keep_to_budget(emma_cpu *cpu, emma_depot *depot, unsigned class, uintptr_t offset) {
     emma_cpu_slot *slot = slot_at(cpu, offset);
     for (unsigned i = 0; i < EMMA_CLASS_COUNT; i++) {
-        if (ATOMIC_LOAD(&slot->granted_bytes, relaxed) <= cpu->budget_bytes)
+        if (ATOMIC_LOAD(&slot->granted_bytes, relaxed) <= (int32_t)cpu->budget_bytes)
             return;
         unsigned victim = ATOMIC_LOAD(&slot->hand, relaxed) % EMMA_CLASS_LAST + 1;
         ATOMIC_STORE(&slot->hand, victim, relaxed); /* two may store the same: one class more or less */

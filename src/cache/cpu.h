@@ -17,12 +17,16 @@
  * are closed, going round. Classes of which that is less than four pairs are never cached here: the shared cache has
  * them.
  *
- * Slots lie in memory that is handed to emma__cpu_init; those of processors that never came by are never touched. Slots
- * of other processors are never emptied while these may run: what idles there is bounded.
+ * Slots lie in memory that is handed to emma__cpu_init; those of processors that never came by are never touched.
  *
- * Not available where there are no restartable sequences, for threads that are not registered, and in an operation that
- * was interrupted EMMA_CPU_TRIES times in a row (single steps): the shared cache is used then. Not for use in a child
- * of vfork. */
+ * All slots are drained at once: closed, emptied word by word, and opened again. Each word of a slot goes into one hand
+ * by one exchange, so who has a chain in hand meanwhile finds no place for it, or a place that is empty, and goes on.
+ * Everybody else uses the shared cache while they are closed. If the drainer stops for ever, is left by longjmp, or is
+ * missing in a child of fork, that is for ever: slower, and what is not drained yet idles until the heap is reset.
+ *
+ * Not available where there are no restartable sequences, for threads that are not registered, while the slots are
+ * closed, and in an operation that was interrupted EMMA_CPU_TRIES times in a row (single steps): the shared cache is
+ * used then. Not for use in a child of vfork. */
 #ifndef EMMA_CACHE_CPU_H
 #define EMMA_CACHE_CPU_H
 
@@ -41,8 +45,9 @@ enum {
 
 typedef struct emma_cpu_slot {
     emma_magazine_pair of[EMMA_CLASS_COUNT];
-    _Atomic(uint32_t) granted_bytes; /* what its open classes may hold: sum of 2 * capacity * size */
-    _Atomic(uint32_t) hand;          /* the class that is closed next */
+    _Atomic(int32_t) granted_bytes; /* what its open classes may hold: sum of 2 * capacity * size. Added after a class
+                                     * was opened, so who closes it first makes it negative for a while */
+    _Atomic(uint32_t) hand;         /* the class that is closed next */
 } __attribute__((aligned(EMMA_RSEQ_SLOT_BYTES))) emma_cpu_slot;
 
 EMMA_STATIC_ASSERT(sizeof(emma_cpu_slot) == EMMA_RSEQ_SLOT_BYTES, "plat/rseq.h finds the slots");
@@ -104,7 +109,12 @@ bool emma__cpu_free(emma_cpu *cpu, emma_depot *depot, unsigned class, void *bloc
  * Others may go on. */
 void emma__cpu_flush(emma_cpu *cpu, emma_depot *depot);
 
-/* Send home what is in all slots. Requires: nobody else uses the heap. */
+/* Send home what is in all slots; others may go on, with the shared cache meanwhile. Returns: false iff nothing was
+ * done: somebody else is at it, or the kernel cannot.
+ * Threads: any, also those that are not registered. Cost: as emma__rseq_close, and a few exchanges for each used slot. */
+bool emma__cpu_drain(emma_cpu *cpu, emma_depot *depot);
+
+/* Send home what is in all slots, and have them open. Requires: nobody else uses the heap. */
 void emma__cpu_empty(emma_cpu *cpu, emma_depot *depot);
 
 /* How many blocks of a class are in all slots. Exact when nobody uses them. Cost: a few loads for each used slot. */

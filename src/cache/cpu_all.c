@@ -19,15 +19,36 @@ static void send_home(emma_depot *depot, unsigned class, emma_chain chain) {
         emma__spans_take_home(&depot->spans, class, chain);
 }
 
+/* Who takes a loaded chain closes the class, and keeps account of it, as in cpu.c. */
+static void empty(const emma_cpu *cpu, emma_depot *depot, emma_cpu_slot *slot) {
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+        send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].spare, 0, relaxed));
+        emma_chain loaded = ATOMIC_EXCHANGE(&slot->of[class].loaded, 0, relaxed);
+        if (loaded == 0)
+            continue;
+        uint32_t bytes = emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class));
+        ATOMIC_SUB(&slot->granted_bytes, (int32_t)bytes, relaxed);
+        send_home(depot, class, loaded);
+    }
+}
+
+bool emma__cpu_drain(emma_cpu *cpu, emma_depot *depot) {
+    if (!emma__rseq_close(&cpu->rseq))
+        return false;
+    uint32_t i = 0;
+    for (emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
+        empty(cpu, depot, slot);
+    emma__rseq_open(&cpu->rseq);
+    return true;
+}
+
 void emma__cpu_empty(emma_cpu *cpu, emma_depot *depot) {
     uint32_t i = 0;
     for (emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
-        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
-            send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].spare, 0, relaxed));
-            send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].loaded, 0, relaxed));
-        }
-        ATOMIC_STORE(&slot->granted_bytes, 0, relaxed);
+        empty(cpu, depot, slot);
+        ATOMIC_STORE(&slot->granted_bytes, 0, relaxed); /* a thread that a fork has left behind may have miscounted */
     }
+    emma__rseq_open(&cpu->rseq);
 }
 
 size_t emma__cpu_count(const emma_cpu *cpu, unsigned class) {
@@ -76,12 +97,12 @@ static bool chain_valid(const emma_cpu *cpu, unsigned class, emma_chain chain) {
 bool emma__cpu_valid(const emma_cpu *cpu) {
     uint32_t i = 0;
     for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
-        uint32_t granted = 0;
+        int32_t granted = 0;
         for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
             emma_chain loaded = ATOMIC_LOAD(&slot->of[class].loaded, relaxed);
             if (!chain_valid(cpu, class, loaded) || !chain_valid(cpu, class, slot->of[class].spare))
                 return false;
-            granted += loaded != 0 ? emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class)) : 0;
+            granted += loaded != 0 ? (int32_t)emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class)) : 0;
         }
         if (granted != ATOMIC_LOAD(&slot->granted_bytes, relaxed))
             return false;

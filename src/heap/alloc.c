@@ -144,7 +144,9 @@ void emma__heap_collect(emma_heap *heap, emma_thread *thread) {
             emma__magazines_flush((emma_magazines *)(void *)cache, &heap->depot, false);
         emma__thread_give(thread, cache);
     }
-    if (emma__cpu_is_on(&heap->cpu))
+    /* The default heap's janitor is a thread without a slot, and must not look for one. */
+    bool has_slot = thread != 0 || emma__heap_regions(heap)->is_made;
+    if (emma__cpu_is_on(&heap->cpu) && !emma__cpu_drain(&heap->cpu, &heap->depot) && has_slot)
         emma__cpu_flush(&heap->cpu, &heap->depot);
     emma__shared_flush(&heap->shared, &heap->depot);
     emma__depot_empty(&heap->depot);

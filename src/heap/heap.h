@@ -183,8 +183,8 @@ int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, v
 /* Whether the CPU caches of a heap are used instead of thread caches: those of the default heap begin here. */
 bool emma__heap_uses_cpu(emma_heap *heap);
 
-/* Send home what lies in the depot and the shared caches, and in the calling thread's own cache where thread is given.
- * Others may go on meanwhile. */
+/* Send home what lies in the depot, the shared caches and those of processors, and in the calling thread's own cache
+ * where thread is given. Others may go on meanwhile. */
 void emma__heap_collect(emma_heap *heap, emma_thread *thread);
 
 /* Whether a small block is in a cache, in the depot or at home, as far as the calling thread can see: an exact no false

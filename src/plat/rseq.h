@@ -16,6 +16,16 @@
  *     push       | the chain has no room                   | word := block before the chain
  *     exchange   | only_empty, and the chain is not empty  | word := another chain
  *
+ * Sequences also read, before anything of a slot, whether the slots are open. Who closes them has all to himself, once a
+ * barrier of the kernel's (membarrier, Linux 5.10) has restarted what was under way on any processor:
+ *
+ *     close:     open := 0;  barrier          each sequence has ended before the barrier, or begins anew after it and
+ *                                             reads 0: it ends with NONE, as for a thread that is not registered
+ *     open:      open := slots, a release     pairs with the acquire by which sequences read it
+ *
+ * Nobody waits for anybody by that, but for the kernel: the caller, until each processor that runs a thread of this
+ * process has been interrupted once.
+ *
  * The store is a release: a child of fork never finds the head of a chain without the link behind it. Sequences may
  * stop anywhere and are then as if they had never begun, but that push may have written to its block.
  *
@@ -29,6 +39,7 @@
 #ifndef EMMA_PLAT_RSEQ_H
 #define EMMA_PLAT_RSEQ_H
 
+#include "base/atomic.h"
 #include "base/chain.h"
 
 enum { EMMA_RSEQ_SLOT_LOG2 = 11, EMMA_RSEQ_SLOT_BYTES = 1 << EMMA_RSEQ_SLOT_LOG2 };
@@ -36,15 +47,16 @@ enum { EMMA_RSEQ_SLOT_LOG2 = 11, EMMA_RSEQ_SLOT_BYTES = 1 << EMMA_RSEQ_SLOT_LOG2
 /* Where a thread finds its area and its number, from its thread pointer; the same for all threads of a process. */
 typedef struct emma_rseq {
     intptr_t area;
-    intptr_t id;    /* of the field that holds the number */
-    uint32_t slots; /* numbers that are not below that do not count: the thread is not registered */
-    uint32_t cpus;  /* on which this process may run; a thread may be told otherwise later */
+    intptr_t id;            /* of the field that holds the number */
+    uint32_t slots;         /* every number is below that, but for a thread that is not registered */
+    uint32_t cpus;          /* on which this process may run; a thread may be told otherwise later */
+    _Atomic(uint32_t) open; /* numbers that are not below that have no slot: slots, or 0 while they are closed */
 } emma_rseq;
 
 typedef enum emma_rseq_end {
     EMMA_RSEQ_REFUSED,
     EMMA_RSEQ_ABORTED, /* interrupted; it may be tried again */
-    EMMA_RSEQ_NONE,    /* this thread is not registered */
+    EMMA_RSEQ_NONE,    /* this thread is not registered, or the slots are closed */
     EMMA_RSEQ_DONE,    /* the last: no block has an address below it */
 } emma_rseq_end;
 
@@ -59,6 +71,19 @@ typedef struct emma_rseq_trade {
 /* What the C library has registered. Returns: false iff there are no restartable sequences. Threads that are not
  * registered although others are find out by themselves. Cost: the first call makes one system call. */
 bool emma__rseq_find(emma_rseq *rseq);
+
+/* Close the slots: what they hold is the caller's alone, until emma__rseq_open. Returns: false iff they are closed
+ * already, or the kernel has no such barrier or no memory for it: nothing was done.
+ * Threads, signals: any, also those that are not registered. Fork: a child that begins meanwhile finds them closed for
+ * ever. Cost: one system call that interrupts the processors which run this process; the first one in a process
+ * registers it, which takes milliseconds if there are threads. One that is not known or not permitted is not tried
+ * again. */
+bool emma__rseq_close(emma_rseq *rseq);
+
+/* Requires: the caller has closed them; or nobody else uses them. */
+static inline void emma__rseq_open(emma_rseq *rseq) {
+    ATOMIC_STORE(&rseq->open, rseq->slots, release); /* pairs with the sequences' acquire */
+}
 
 #if defined(__linux__) && defined(__x86_64__) && !EMMA_THREAD_SANITIZER
 #include "plat/linux/rseq_x86_64.h"

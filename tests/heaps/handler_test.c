@@ -293,7 +293,7 @@ static void passed_by(size_t size, size_t way) {
             storm_note("size %zu, way %zu, round %zu: %zu calls", size, way, round, seen.calls);
         for (size_t i = 0; i < count; i++)
             emma_heap_free(heap, blocks[i]);
-        heap_work_collect(heap);
+        emma_heap_collect(heap);
         emma_heap_free(heap, emma_heap_malloc(heap, size)); /* who looks sees that it is below */
     }
     emma_heap_set_soft_limit(heap, 0);

@@ -1,6 +1,7 @@
 /* heap_cpu_storm_test.c: heaps on CPU caches under all that moves and interrupts a thread: more threads than processors, each
- * moved by others and by itself, timers whose handlers use the same heap, children of every kind; and where there are no
- * restartable sequences, for some threads or for all. By the public functions; tests/storm/cpu_storm.c has the caches alone.
+ * moved by others and by itself, timers whose handlers use the same heap, one that drains all slots, children of every kind;
+ * and where there are no restartable sequences, for some threads or for all. By the public functions; tests/storm/cpu_storm.c
+ * has the caches alone.
  *
  * Every block bears the stamp of who holds it (stamped.h): a place in a thread's table, or in the board, by which blocks go
  * from thread to thread. A block that nobody holds is missed by the heap's figures and by the census. */
@@ -31,7 +32,8 @@ enum {
     IN_HANDLERS = 12,
     BOARD = 64,
     CHILD_OPERATIONS = 2000,
-    MOVE_NANOSECONDS = 20000
+    MOVE_NANOSECONDS = 20000,
+    DRAIN_NANOSECONDS = 400000
 };
 
 #if defined(__x86_64__)
@@ -56,6 +58,7 @@ static _Atomic(uint64_t *) board[BOARD];
 static size_t unregistered_every; /* every so many threads one; 0: none */
 static _Atomic(bool) is_over;
 static _Atomic(size_t) moved;
+static _Atomic(size_t) drained;
 static _Atomic(size_t) handled;
 
 /* A block goes to the board; what lay there comes. */
@@ -135,11 +138,26 @@ static void move(pthread_t thread, uint64_t *random) {
     atomic_fetch_add(&moved, pthread_setaffinity_np(thread, sizeof set, &set) == 0);
 }
 
+static void come_first(void) {
+    pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param){.sched_priority = 1}); /* if it may */
+}
+
 static void *disturb(void *argument) {
     uint64_t random = storm_seed();
-    pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param){.sched_priority = 1}); /* if it may */
+    come_first();
     for (; !atomic_load(&is_over); nanosleep(&(struct timespec){0, MOVE_NANOSECONDS}, NULL))
         move(threads[storm_below(&random, thread_count)], &random);
+    return argument;
+}
+
+/* All slots are emptied, again and again, but not all the time. */
+static void *collect(void *argument) {
+    uint64_t random = storm_seed();
+    come_first();
+    for (; !atomic_load(&is_over); atomic_fetch_add(&drained, 1)) {
+        emma_heap_collect(heap);
+        nanosleep(&(struct timespec){0, (long)storm_below(&random, DRAIN_NANOSECONDS)}, NULL);
+    }
     return argument;
 }
 
@@ -269,7 +287,9 @@ static void storm_in(emma_heap *in) {
         EXPECT(pthread_create(&threads[i], NULL, churn, &tables[i]) == 0);
     }
     pthread_t disturber;
+    pthread_t collector;
     EXPECT(pthread_create(&disturber, NULL, disturb, NULL) == 0);
+    EXPECT(pthread_create(&collector, NULL, collect, NULL) == 0);
     double until = storm_seconds() + (double)storm_amount(3, 60);
     size_t children = 0;
     for (; storm_seconds() < until && !storm_failed(); children++) {
@@ -278,13 +298,17 @@ static void storm_in(emma_heap *in) {
     }
     atomic_store(&is_over, true);
     pthread_join(disturber, NULL);
+    pthread_join(collector, NULL);
     for (size_t i = 0; i < thread_count; i++)
         pthread_join(threads[i], NULL);
+    work(heap, &tables[THREADS_MAX], PLACES);
     size_t cached = cached_by_processors();
     clear_board();
     take_census(bytes_before);
-    storm_note("%zu threads, %zu moves, %zu signals, %zu children; CPU caches hold %zu blocks; %u stripes",
-               thread_count, atomic_load(&moved), atomic_load(&handled), children, cached, (unsigned)heap->shared.made);
+    storm_note("%zu threads, %zu moves, %zu signals, %zu drains, %zu children; CPU caches hold %zu blocks; %u stripes",
+               thread_count, atomic_load(&moved), atomic_load(&handled), atomic_load(&drained), children, cached,
+               (unsigned)heap->shared.made);
+    EXPECT(emma__cpu_valid(&heap->cpu));
     EXPECT(emma__cpu_is_on(&heap->cpu) == (emma__cpu_bytes() != 0));
     EXPECT((cached != 0) == (emma__cpu_bytes() != 0));
     EXPECT(children >= 5 && atomic_load(&moved) != 0 && atomic_load(&handled) != 0);

@@ -181,11 +181,6 @@ emma_heap_stats heap_work_stats(emma_heap *heap) {
     return stats;
 }
 
-void heap_work_collect(emma_heap *heap) {
-    emma__cpu_empty(&heap->cpu, &heap->depot);
-    emma_heap_collect(heap);
-}
-
 /* Call visit with each line of a file of /proc. */
 static void visit_lines(const char *path, void visit(const char *line, uint64_t *state), uint64_t *state) {
     char text[8192];

@@ -46,10 +46,6 @@ bool heap_work_is_zero(const unsigned char *at, size_t size_bytes);
 
 emma_heap_stats heap_work_stats(emma_heap *heap);
 
-/* Give back all that idles, also in the caches of processors that the caller is not on, which emma_heap_collect cannot reach.
- * So what follows does not depend on where threads were. Requires: nobody else uses the heap. */
-void heap_work_collect(emma_heap *heap);
-
 /* Bytes of the pages of this heap that are in memory, as the system says: its tracts, headers and huge blocks. Where that is
  * no more than what is committed, it may be a little too much. */
 size_t heap_work_resident(emma_heap *heap);

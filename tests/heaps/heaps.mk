@@ -9,7 +9,7 @@ HEAPS_HEADERS := $(wildcard tests/heaps/*.h) tests/storm/storm.h tests/unit/unit
 
 # The longest first.
 HEAPS_TESTS ?= heap_storm_test number_test account_test limit_test session_test heap_cpu_storm_test object_test \
-    part_test look_test handler_test misuse_test
+    part_test look_test handler_test misuse_test collect_test
 
 .PHONY: test-heaps
 test-heaps: $(HEAPS_TESTS:%=$(HEAPS_OUT)/%)
@@ -19,6 +19,7 @@ test-heaps: $(HEAPS_TESTS:%=$(HEAPS_OUT)/%)
 # With the census of the unit tests.
 $(HEAPS_OUT)/heap_cpu_storm_test: tests/heaps/stamped.c tests/unit/census.c tests/unit/unit.c
 $(HEAPS_OUT)/account_test: tests/unit/census.c tests/unit/unit.c
+$(HEAPS_OUT)/collect_test: tests/unit/census.c tests/unit/unit.c
 
 $(HEAPS_OUT)/%_test: tests/heaps/%_test.c $(HEAPS_WITH) $(CORE_OBJECTS) $(HEAPS_HEADERS)
 	mkdir -p $(@D) && echo "  cc    $@"

@@ -80,7 +80,7 @@ static void thousand_heaps(void) {
     size_t fits_small = capacity(fresh, 5000);
     for (size_t i = 0; i < HEAPS; i++) {
         heap_work_end(&works[i]);
-        heap_work_collect(works[i].heap);
+        emma_heap_collect(works[i].heap);
         EXPECT(capacity(works[i].heap, 100000) >= fits && capacity(works[i].heap, 5000) >= fits_small);
         EXPECT(heap_work_stats(works[i].heap).of.allocated_bytes == 0);
         emma_heap_destroy(works[i].heap);
@@ -128,7 +128,7 @@ static void watched_while_driven(void) {
         EXPECT(was_refused != NULL);
     }
     EXPECT(heap_work_stats(driven).of.allocated_bytes == 0);
-    heap_work_collect(driven);
+    emma_heap_collect(driven);
     /* Threads that grew the heap at the same instant have made more tracts than one would; each is a slice of its own. */
     emma_heap *fresh = emma_heap_create(&(emma_heap_config){.limit_bytes = 2 * limit});
     size_t more = heap_work_stats(driven).committed_bytes - heap_work_stats(fresh).committed_bytes;

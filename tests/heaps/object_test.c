@@ -235,7 +235,7 @@ static void forgets_all_at_reset(void) {
         EXPECT(stats.committed_bytes <= committed + ((size_t)4 << 20));
         EXPECT(heap_work_resident(heap) <= stats.committed_bytes);
     }
-    heap_work_collect(heap);
+    emma_heap_collect(heap);
     EXPECT(heap_work_stats(heap).committed_bytes <= EMMA_HEAP_LEAST_BYTES + (1 << 20)); /* tracts stay */
     emma_heap_destroy(heap);
 }

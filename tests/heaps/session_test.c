@@ -46,7 +46,7 @@ static void several_at_once(void) {
     for (size_t i = 0; i < MANY; i++)
         emma_session_end(&sessions[i]);
     emma_session_end(&sessions[0]); /* once more does nothing */
-    heap_work_collect(heap);
+    emma_heap_collect(heap);
     EXPECT(heap_work_stats(heap).committed_bytes <= EMMA_HEAP_LEAST_BYTES);
     emma_heap_destroy(heap);
 }

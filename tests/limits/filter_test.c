@@ -59,6 +59,8 @@ static const rule ours[] = {
     WITH(tgkill, 2, UINT32_MAX, SIGABRT),
     WITH(clock_gettime, 0, UINT32_MAX, 6),
     WITH(sched_getaffinity, 0, UINT32_MAX, 0),
+    WITH(membarrier, 0, UINT32_MAX, 1 << 7),
+    WITH(membarrier, 0, UINT32_MAX, 1 << 8),
     WITH(getuid, ANY, 0, 0),
     WITH(geteuid, ANY, 0, 0),
     WITH(getgid, ANY, 0, 0),
@@ -247,6 +249,19 @@ static void alone(void) {
     work(block[0]);
 }
 
+static void on_cpu_caches(void) {
+    filter(telling, STORM_COUNT(telling));
+    emma_heap *heap = emma_heap_create(NULL);
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < SLOTS; i++)
+            block[0][i] = emma_heap_malloc(heap, 16 * i + 1);
+        for (size_t i = 0; i < SLOTS; i++)
+            emma_heap_free(heap, block[0][i]);
+        EXPECT(block[0][SLOTS - 1] != NULL && emma_heap_collect(heap) > 0);
+    }
+    emma_heap_destroy(heap);
+}
+
 static void on_request(void) {
     size_t limit = emma_cgroup_limit();
     filter(requested, STORM_COUNT(requested));
@@ -320,6 +335,7 @@ int main(void) {
         {"docs/SYSCALLS.md and the rules of this test name the same calls", document_and_rules_agree, 10},
         {"a call that is not in the document ends the process", others_are_refused, 10},
         {"one thread, with the arguments of the document", alone, 60},
+        {"a heap on CPU caches, with the arguments of the document", on_cpu_caches, 10},
         {"what is done on request, with the arguments of the document", on_request, 10},
         {"the janitor, with the arguments of the document", with_janitor, 60},
         {"message and abort, with the arguments of the document", message_and_abort, 10},

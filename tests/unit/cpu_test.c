@@ -36,7 +36,7 @@ static bool begin(void) {
     __builtin_memset(slots, 0, sizeof slots);
     __builtin_memset(area, 0, sizeof area);
     intptr_t at = (intptr_t)((uintptr_t)area - thread_pointer());
-    cpu = (emma_cpu){.slots = slots, .rseq = {at, at + 4 * AREA_CPU_ID, SLOTS, 2}, .budget_bytes = 65536};
+    cpu = (emma_cpu){.slots = slots, .rseq = {at, at + 4 * AREA_CPU_ID, SLOTS, 2, SLOTS}, .budget_bytes = 65536};
     if (!EMMA_HAS_RSEQ)
         tap_skip("no restartable sequences in this build");
     return EMMA_HAS_RSEQ;
@@ -137,6 +137,7 @@ static void without_slots(void) {
     OK(!emma__cpu_contain(&cpu, &heap.depot, 1, memory));
     emma__cpu_flush(&cpu, &heap.depot);
     emma__cpu_empty(&cpu, &heap.depot);
+    OK(!emma__cpu_drain(&cpu, &heap.depot));
     IS(emma__cpu_count(&cpu, 1), 0);
     OK(emma__cpu_valid(&cpu));
 }
@@ -192,7 +193,7 @@ static void processors_change(void) {
     }
     OK(sound(live));
     for (unsigned i = 0; i < SLOTS; i++)
-        OK(slots[i].granted_bytes <= cpu.budget_bytes + 4096);
+        OK((uint32_t)slots[i].granted_bytes <= cpu.budget_bytes + 4096);
     for (unsigned i = 0; i < HELD; i++)
         if (held[i] != 0)
             give(class_of[i], held[i]);
@@ -215,7 +216,7 @@ static void slots_keep_to_their_budget(void) {
                 continue;
             give(class, alloc(class));
             size_t pair = 2 * capacity * emma__class_size(class);
-            OK(slots[0].granted_bytes <= cpu.budget_bytes || slots[0].granted_bytes <= pair);
+            OK((uint32_t)slots[0].granted_bytes <= (pair > cpu.budget_bytes ? pair : cpu.budget_bytes));
         }
     }
     OK(large > 0 || EMMA_TORTURE);
@@ -249,6 +250,50 @@ static void flush_is_for_one_slot(void) {
     emma__cpu_flush(&cpu, &heap.depot);
     emma__cpu_empty(&cpu, &heap.depot);
     OK(unit_is_zero(&slots[77], sizeof slots[77]));
+}
+
+/* Everybody meanwhile: every operation is as if the thread were not registered, and nothing in the slots changes. */
+static void see_them_closed(size_t cached) {
+    uint64_t memory[2] = {7, 7};
+    void *block = 0;
+    bool available = true;
+    emma_rseq_trade trade = {.chain = emma__chain_empty(2)};
+    IS(emma__rseq_pop(&cpu.rseq, &slots->of[9].loaded, &block), EMMA_RSEQ_NONE);
+    IS(emma__rseq_push(&cpu.rseq, &slots->of[9].loaded, memory), EMMA_RSEQ_NONE);
+    IS(emma__rseq_exchange(&cpu.rseq, &slots->of[9].loaded, &trade), EMMA_RSEQ_NONE);
+    OK(emma__cpu_alloc(&cpu, &heap.depot, 9, &available) == 0 && !available);
+    OK(!emma__cpu_free(&cpu, &heap.depot, 9, memory) && memory[0] == 7);
+    OK(!emma__cpu_contain(&cpu, &heap.depot, 9, memory));
+    OK(!emma__cpu_drain(&cpu, &heap.depot));
+    emma__cpu_flush(&cpu, &heap.depot);
+    IS(unit_cpu_blocks(&cpu), cached);
+    OK(sound(0));
+}
+
+static void drain_is_for_all_slots(void) {
+    if (!begin())
+        return;
+    for (uint32_t id = 0; id < SLOTS; id += 7) {
+        be_on(id);
+        give(9, alloc(9));
+        give(10, alloc(10));
+    }
+    size_t cached = unit_cpu_blocks(&cpu);
+    ATOMIC_STORE(&cpu.rseq.open, 0, relaxed); /* nothing is under way */
+    see_them_closed(cached);
+    emma__rseq_open(&cpu.rseq);
+    be_on(UINT32_MAX);                                 /* who drains need not be registered */
+    bool drained = emma__cpu_drain(&cpu, &heap.depot); /* if this kernel, or the emulator, has the barrier */
+    IS(unit_cpu_blocks(&cpu), drained ? 0 : cached);
+    OK(sound(0));
+    be_on(7);
+    give(9, alloc(9));
+    OK(slots[7].of[9].loaded != 0 && sound(0));
+    ATOMIC_STORE(&cpu.rseq.open, 0, relaxed);
+    emma__cpu_empty(&cpu, &heap.depot);
+    IS(unit_cpu_blocks(&cpu), 0);
+    give(9, alloc(9));
+    OK(slots[7].of[9].loaded != 0 && sound(0));
 }
 
 /* What the shared cache has put into the depot has other capacities. */
@@ -327,5 +372,5 @@ TAP_MAIN({"sequences: done and refused", sequences}, {"numbers that are none", n
          {"a heap without CPU caches", without_slots}, {"blocks come and go", blocks_come_and_go},
          {"another processor at every operation", processors_change},
          {"slots keep to their budget", slots_keep_to_their_budget}, {"flush is for one slot", flush_is_for_one_slot},
-         {"magazines of others are made anew", magazines_of_others}, {"contain looks at one slot", contains},
-         {"on processors as the kernel names them", registered})
+         {"drain is for all slots", drain_is_for_all_slots}, {"magazines of others are made anew", magazines_of_others},
+         {"contain looks at one slot", contains}, {"on processors as the kernel names them", registered})

@@ -21,10 +21,16 @@ enum {
     MASK_WORDS = 128, /* for 8192 processors, as many as any kernel has */
     SLOTS_MAX = MASK_WORDS * 64,
     SLOTS_UNIT = 64, /* the mask that the kernel writes is made of words */
+
+    BARRIER_RSEQ = 1 << 7,
+    REGISTER_RSEQ = 1 << 8,
 };
 
 /* The answer: slots / 64 in the high half, processors in the low one; 0: not asked yet. */
 static _Atomic(uint32_t) known;
+
+/* The kernel has no such barrier, or a filter forbids it. */
+static _Atomic(bool) no_barrier;
 
 /* How many numbers the kernel can give, and on how many processors this thread may run. A number of processors in a
  * process (mm_cid) is below the same limit. */
@@ -41,7 +47,7 @@ static uint32_t ask(void) {
 }
 
 bool emma__rseq_find(emma_rseq *rseq) {
-    *rseq = (emma_rseq){0, 0, 0, 0};
+    *rseq = (emma_rseq){0, 0, 0, 0, 0};
     if (!EMMA_HAS_RSEQ || &__rseq_offset == 0 || &__rseq_size == 0 || __rseq_size < CPU_ID_SIZE)
         return false;
     uint32_t answer = ATOMIC_LOAD(&known, relaxed);
@@ -55,5 +61,33 @@ bool emma__rseq_find(emma_rseq *rseq) {
     rseq->id = __rseq_offset + (has_mm_cid ? MM_CID : CPU_ID);
     rseq->slots = (answer >> 16) * SLOTS_UNIT;
     rseq->cpus = answer & 0xFFFF;
+    emma__rseq_open(rseq);
     return rseq->slots != 0;
+}
+
+static long membarrier(long command) {
+    return emma__syscall_fallible(EMMA_SYS_membarrier, command, 0, 0, 0, 0, 0);
+}
+
+/* Restart the sequences of all threads. A process must be registered for that; children of fork are. */
+static bool restart_all(void) {
+    long result = membarrier(BARRIER_RSEQ);
+    if (result == -EMMA_EPERM) {
+        result = membarrier(REGISTER_RSEQ);
+        result = result == 0 ? membarrier(BARRIER_RSEQ) : result;
+    }
+    if (result != 0 && result != -EMMA_ENOMEM)
+        ATOMIC_STORE(&no_barrier, true, relaxed);
+    return result == 0;
+}
+
+bool emma__rseq_close(emma_rseq *rseq) {
+    /* Acquire: pairs with the release of who opened them last. The barrier orders the store before what sequences
+     * read after it, and what they stored before it ahead of what the caller reads. */
+    if (ATOMIC_LOAD(&no_barrier, relaxed) || ATOMIC_EXCHANGE(&rseq->open, 0, acquire) == 0)
+        return false;
+    if (restart_all())
+        return true;
+    emma__rseq_open(rseq);
+    return false;
 }

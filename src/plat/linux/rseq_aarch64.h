@@ -13,7 +13,8 @@
     "str x16, [%[area], #8]\n"                                                                                         \
     "1:\n\t"                                                                                                           \
     "ldr w17, [%[id]]\n\t"                                                                                             \
-    "cmp w17, %w[slots]\n\t"                                                                                           \
+    "ldar w16, [%[open]]\n\t"                                                                                          \
+    "cmp w17, w16\n\t"                                                                                                 \
     "b.hs 5f\n\t"                                                                                                      \
     "lsl x17, x17, %[log2]\n\t"                                                                                        \
     "add x16, %[word], x17\n\t"

@@ -22,10 +22,9 @@
 #define EMMA_RSEQ_SEQUENCE(body) EMMA_RSEQ_DESCRIPTOR EMMA_RSEQ_ENTER body EMMA_RSEQ_LEAVE
 
 #define EMMA_RSEQ_INPUTS                                                                                               \
-    [area] "r"(thread + (uintptr_t)rseq->area), [id] "r"(thread + (uintptr_t)rseq->id),                                \
-        [slots] "r"((uint64_t)rseq->slots), [log2] "i"(EMMA_RSEQ_SLOT_LOG2), [word] "r"(word),                         \
-        [aborted] "i"(EMMA_RSEQ_ABORTED), [none] "i"(EMMA_RSEQ_NONE), [refused] "i"(EMMA_RSEQ_REFUSED),                \
-        [done] "i"(EMMA_RSEQ_DONE)
+    [area] "r"(thread + (uintptr_t)rseq->area), [id] "r"(thread + (uintptr_t)rseq->id), [open] "r"(&rseq->open),       \
+        [log2] "i"(EMMA_RSEQ_SLOT_LOG2), [word] "r"(word), [aborted] "i"(EMMA_RSEQ_ABORTED),                           \
+        [none] "i"(EMMA_RSEQ_NONE), [refused] "i"(EMMA_RSEQ_REFUSED), [done] "i"(EMMA_RSEQ_DONE)
 
 /* code: the block, or what ended it, which is less than any address. */
 static EMMA_ALWAYS_INLINE emma_rseq_end emma__rseq_pop(const emma_rseq *rseq, _Atomic(emma_chain) *word, void **block) {

@@ -12,7 +12,9 @@
     "sd t0, 8(%[area])\n"                                                                                              \
     "1:\n\t"                                                                                                           \
     "lwu t1, 0(%[id])\n\t"                                                                                             \
-    "bgeu t1, %[slots], 5f\n\t"                                                                                        \
+    "lwu t0, 0(%[open])\n\t"                                                                                           \
+    "fence r, rw\n\t"                                                                                                  \
+    "bgeu t1, t0, 5f\n\t"                                                                                              \
     "slli t1, t1, %[log2]\n\t"                                                                                         \
     "add t0, %[word], t1\n\t"
 

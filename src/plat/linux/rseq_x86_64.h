@@ -16,7 +16,7 @@
     "movq %%rcx, %%fs:8(%[area])\n"                                                                                    \
     "1:\n\t"                                                                                                           \
     "movl %%fs:(%[id]), %%ecx\n\t"                                                                                     \
-    "cmpl %[slots], %%ecx\n\t"                                                                                         \
+    "cmpl %[open], %%ecx\n\t"                                                                                          \
     "jae 7f\n\t"                                                                                                       \
     "shlq %[log2], %%rcx\n\t"
 
@@ -44,7 +44,7 @@
 #define EMMA_RSEQ_SEQUENCE(body) EMMA_RSEQ_DESCRIPTOR EMMA_RSEQ_ENTER body EMMA_RSEQ_LEAVE
 
 #define EMMA_RSEQ_INPUTS                                                                                               \
-    [area] "r"(rseq->area), [id] "r"(rseq->id), [slots] "m"(rseq->slots), [log2] "i"(EMMA_RSEQ_SLOT_LOG2),             \
+    [area] "r"(rseq->area), [id] "r"(rseq->id), [open] "m"(rseq->open), [log2] "i"(EMMA_RSEQ_SLOT_LOG2),               \
         [word] "r"(word), [aborted] "i"(EMMA_RSEQ_ABORTED), [none] "i"(EMMA_RSEQ_NONE)
 
 /* code: the block, or what ended it, which is less than any address. */

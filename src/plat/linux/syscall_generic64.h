@@ -26,6 +26,7 @@ enum {
     EMMA_SYS_clone = 220,
     EMMA_SYS_mmap = 222,
     EMMA_SYS_madvise = 233,
+    EMMA_SYS_membarrier = 283,
 };
 
 #endif

@@ -28,6 +28,7 @@ enum {
     EMMA_SYS_clock_nanosleep = 230,
     EMMA_SYS_tgkill = 234,
     EMMA_SYS_openat = 257,
+    EMMA_SYS_membarrier = 324,
 };
 
 /* The page size is fixed by the architecture. */

@@ -36,18 +36,23 @@ bool emma__plat_purge(uintptr_t address, size_t size_bytes);
 /* Have the pages of this range cleared in children of fork. Returns: false iff the kernel cannot (before 4.14). */
 bool emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes);
 
+typedef enum emma_move_result {
+    EMMA_MOVE_DONE,
+    EMMA_MOVE_REFUSED, /* nothing moved, and the target is the caller's still; what was in it may be gone */
+    EMMA_MOVE_LOST, /* nothing moved, but the target was perhaps unmapped, and somebody else's mapping may be there */
+} emma_move_result;
+
 /* Move the mapping [from, from + old) to [to, to + new), a mapping of the caller's that is replaced. Nothing is mapped
- * at the old place then. Returns: false iff refused: nothing moved, but the target may be unmapped. */
-bool emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes);
+ * at the old place then. */
+emma_move_result emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes);
 
 /* Change the size of the last part of a mapping without moving it. Returns: false iff what follows is occupied or
  * memory is refused. */
 bool emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes);
 
 /* Move the pages of [from, from + size) to [to, to + size), a mapping of the caller's that is replaced. Afterwards the
- * old range is still mapped and reads as zero (MREMAP_DONTUNMAP, Linux 5.7). Returns: false iff refused: nothing
- * moved, but the target may be unmapped. */
-bool emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes);
+ * old range is still mapped and reads as zero (MREMAP_DONTUNMAP, Linux 5.7). */
+emma_move_result emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes);
 
 /* A number that differs between processes and calls as far as the system randomises addresses. No system call. */
 uint64_t emma__plat_random_hint(void);

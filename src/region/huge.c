@@ -128,7 +128,8 @@ static bool end(emma_huge *huge) {
     return version % 2 != 0 && ATOMIC_CAS(&huge->version, &version, version + 1, acq_rel);
 }
 
-bool emma__huge_release(emma_regions *regions, emma_huge *huge) {
+/* is_mapped: its mapping is there; otherwise a stranger's may be, and the slots stay claimed. */
+static bool release(emma_regions *regions, emma_huge *huge, bool is_mapped) {
     uintptr_t address = huge->block;
     emma_region *region = ATOMIC_LOAD(&huge->region, relaxed);
     if (!end(huge))
@@ -138,12 +139,16 @@ bool emma__huge_release(emma_regions *regions, emma_huge *huge) {
     note(region, address, false);
     ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
-    if (emma__plat_unmap(address, bytes))
+    if (is_mapped && emma__plat_unmap(address, bytes))
         emma__regions_release_slots(region, address, slots_of(bytes));
-    else
+    else if (is_mapped)
         emma__plat_purge(address, bytes); /* the slots stay claimed: something is mapped there */
     emma__commit_refund(&regions->commit, bytes);
     return true;
+}
+
+bool emma__huge_release(emma_regions *regions, emma_huge *huge) {
+    return release(regions, huge, true);
 }
 
 void emma__huge_release_all(emma_regions *regions) {
@@ -215,15 +220,14 @@ emma_huge *emma__huge_adopt(emma_regions *regions, uintptr_t from, size_t size_b
     if (huge == 0)
         return 0;
     /* The pages move to where as many were mapped; then that mapping grows, so that the block is one mapping. */
-    if (emma__plat_move_pages(from, huge->block, size_bytes)) {
+    emma_move_result result = emma__plat_move_pages(from, huge->block, size_bytes);
+    if (result == EMMA_MOVE_DONE) {
         if (emma__huge_resize(regions, huge, new_bytes))
             return huge;
-        if (!emma__plat_move_pages(huge->block, from, size_bytes)) {
-            emma__plat_map_at(from, size_bytes); /* a refused move may have unmapped its target */
+        if (emma__plat_move_pages(huge->block, from, size_bytes) != EMMA_MOVE_DONE)
             __builtin_memcpy((void *)from, (void *)huge->block, size_bytes); // NOLINT(performance-no-int-to-ptr)
-        }
     }
-    emma__huge_release(regions, huge);
+    release(regions, huge, result != EMMA_MOVE_LOST);
     return 0;
 }
 
@@ -239,12 +243,15 @@ emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_by
     bool is_mine = end(huge);
     if (is_mine)
         unmark(regions->directory, address, 0, slots);
-    if (!is_mine || !emma__plat_move_mapping(address, bytes, to->block, emma__huge_usable(to))) {
+    emma_move_result result = EMMA_MOVE_REFUSED;
+    if (is_mine)
+        result = emma__plat_move_mapping(address, bytes, to->block, emma__huge_usable(to));
+    if (result != EMMA_MOVE_DONE) {
         if (is_mine) {
             ATOMIC_ADD(&huge->version, 1, release);
             mark(regions->directory, address, 0, slots);
         }
-        emma__huge_release(regions, to);
+        release(regions, to, result != EMMA_MOVE_LOST);
         return 0;
     }
     note(region, address, false);

@@ -6,6 +6,7 @@
  * without faults and without a single NULL. No message, no signal. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,15 +26,18 @@ typedef struct plan {
 static plan active;
 static _Atomic(bool) is_active;
 static _Atomic(size_t) calls;
-static _Atomic(size_t) refused_unmaps;
+static _Atomic(size_t) kept_addresses; /* refused calls after which a huge block's may stay taken */
+static void (*meanwhile)(void);        /* something that happens while a call fails */
 
 bool emma__fault_plan(long number) {
     if (!atomic_load(&is_active) || (active.number >= 0 && number != active.number))
         return false;
     size_t call = atomic_fetch_add(&calls, 1);
     bool fails = call >= active.from && call < active.to;
-    if (fails && number == SYS_munmap)
-        atomic_fetch_add(&refused_unmaps, 1);
+    if (fails && (number == SYS_munmap || number == SYS_mremap))
+        atomic_fetch_add(&kept_addresses, 1);
+    if (fails && meanwhile != NULL)
+        meanwhile();
     return fails;
 }
 
@@ -67,8 +71,8 @@ static void check_nothing_lost(void) {
     size_t used = atomic_load(&regions->used_slices);
     if (!EXPECT(used == tracts * EMMA_TRACT_META_SLICES))
         storm_note("used slices: %zu, tracts: %zu", used, tracts);
-    /* A huge block whose munmap is refused keeps its addresses; the script's have at most four slots. */
-    EXPECT(slots >= tracts && slots - tracts <= atomic_load(&refused_unmaps) * 4);
+    /* A huge block whose munmap is refused, or to which a move is, keeps its addresses; the script's have at most four slots. */
+    EXPECT(slots >= tracts && slots - tracts <= atomic_load(&kept_addresses) * 4);
 }
 
 static void run_fault(void *argument) {
@@ -165,6 +169,57 @@ static void freed_memory_serves_all(void) {
     }
 }
 
+/* The kernel unmaps where a block is to move to, and then refuses to move it. By then somebody else may have mapped there. */
+enum { HUGE_BYTES = 40 << 20, STRANGER_BYTES = 65536 };
+static char *moving[2];
+static char *stranger; /* mapped there, if comes */
+static bool comes;
+
+static void unmap_target(void) {
+    emma_region *region = atomic_load(&emma__heap_regions(&emma__default_heap)->first);
+    for (unsigned slot = 0; slot < EMMA_REGION_TRACTS && stranger == NULL; slot++) {
+        char *at = (char *)emma__region_slot_address(region, slot);
+        if ((atomic_load(&region->word[slot / 64].huge) >> slot % 64 & 1) == 0 || at == moving[0] || at == moving[1])
+            continue;
+        EXPECT(munmap(at, emma_usable_size(at)) == 0);
+        stranger = at;
+        if (comes)
+            stranger = mmap(at, STRANGER_BYTES, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        if (EXPECT(stranger == at) && comes)
+            memset(stranger, 7, STRANGER_BYTES);
+    }
+}
+
+static void move_late(void *argument) {
+    comes = *(const bool *)argument;
+    for (size_t i = 0; i < 2; i++)
+        moving[i] = emma_malloc(HUGE_BYTES);
+    size_t first = moving[1] < moving[0]; /* it cannot grow in place */
+    memset(moving[first], 3, HUGE_BYTES);
+    active = (plan){0, SIZE_MAX, SYS_mremap};
+    meanwhile = unmap_target;
+    atomic_store(&is_active, true);
+    char *grown = emma_realloc(moving[first], (size_t)3 * HUGE_BYTES);
+    atomic_store(&is_active, false);
+    if (!EXPECT(grown != NULL && stranger != NULL &&
+                (!comes || grown + (size_t)3 * HUGE_BYTES <= stranger || grown >= stranger + STRANGER_BYTES)))
+        return;
+    EXPECT(grown[0] == 3 && memcmp(grown, grown + 1, HUGE_BYTES - 1) == 0);
+    EXPECT(!comes || (stranger[0] == 7 && memcmp(stranger, stranger + 1, STRANGER_BYTES - 1) == 0));
+    emma_free(grown);
+    emma_free(moving[1 - first]);
+    atomic_store(&kept_addresses, comes ? 1 : 0);
+    check_nothing_lost();
+}
+
+static void moves_are_refused_late(void) {
+    for (size_t i = 0; i < 2; i++) {
+        storm_end end = storm_run_apart(move_late, &(bool){i != 0});
+        EXPECT(end.signal == 0 && end.status == 0 && end.text[0] == '\0');
+    }
+}
+
 /* The janitor cannot be started. Memory goes back by bytes all the same; once it can, the next tick does. */
 enum {
     LUMPS = 1024,
@@ -231,6 +286,7 @@ int main(void) {
         {"fault: all system calls from the k-th on fail, for every k", all_after_fail, 60},
         {"fault: one kind of system call never works", one_kind_fails, 60},
         {"fault: freed memory serves every size when there is no more", freed_memory_serves_all, 60},
+        {"fault: moves are refused when their target is unmapped already", moves_are_refused_late, 10},
         {"fault: the janitor cannot be started, and later it can", janitor_refused, 60},
     };
     return storm_main(cases, STORM_COUNT(cases));

@@ -29,14 +29,14 @@ bool __wrap_emma__plat_unmap(uintptr_t address, size_t size_bytes);
 bool __wrap_emma__plat_purge(uintptr_t address, size_t size_bytes);
 bool __wrap_emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes);
 bool __wrap_emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes);
-bool __wrap_emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes);
+emma_move_result __wrap_emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes);
 emma_map_result __real_emma__plat_map_at(uintptr_t address, size_t size_bytes);
 uintptr_t __real_emma__plat_map(size_t size_bytes);
 bool __real_emma__plat_unmap(uintptr_t address, size_t size_bytes);
 bool __real_emma__plat_purge(uintptr_t address, size_t size_bytes);
 bool __real_emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes);
 bool __real_emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes);
-bool __real_emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes);
+emma_move_result __real_emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes);
 
 static void look(call which, uintptr_t address, size_t size_bytes) {
     atomic_fetch_add(&calls[which], 1);
@@ -90,7 +90,7 @@ bool __wrap_emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_by
     return __real_emma__plat_resize(address, old_bytes, new_bytes);
 }
 
-bool __wrap_emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes) {
+emma_move_result __wrap_emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes) {
     look(MOVE, from, size_bytes);
     look(MOVE, to, size_bytes);
     return __real_emma__plat_move_pages(from, to, size_bytes);

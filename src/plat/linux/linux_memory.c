@@ -73,12 +73,21 @@ bool emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes) {
            (long)address;
 }
 
-bool emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes) {
-    return emma__syscall_fallible(EMMA_SYS_mremap, (long)from, (long)old_bytes, (long)new_bytes, REMAP_MAYMOVE_FIXED,
-                                  (long)to, 0) == (long)to;
+/* The kernel unmaps the target first; what it may find missing after that are pages, locked ones or a mapping. */
+static emma_move_result move(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes, long flags) {
+    long result =
+        emma__syscall_fallible(EMMA_SYS_mremap, (long)from, (long)old_bytes, (long)new_bytes, flags, (long)to, 0);
+    if (result == (long)to)
+        return EMMA_MOVE_DONE;
+    if (result != -EMMA_ENOMEM && result != -EMMA_EAGAIN && result != -EMMA_EFAULT)
+        return EMMA_MOVE_REFUSED;
+    return emma__plat_map_at(to, new_bytes) == EMMA_MAP_DONE ? EMMA_MOVE_REFUSED : EMMA_MOVE_LOST;
 }
 
-bool emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes) {
-    return emma__syscall_fallible(EMMA_SYS_mremap, (long)from, (long)size_bytes, (long)size_bytes,
-                                  REMAP_MAYMOVE_FIXED_DONTUNMAP, (long)to, 0) == (long)to;
+emma_move_result emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes) {
+    return move(from, old_bytes, to, new_bytes, REMAP_MAYMOVE_FIXED);
+}
+
+emma_move_result emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes) {
+    return move(from, size_bytes, to, size_bytes, REMAP_MAYMOVE_FIXED_DONTUNMAP);
 }

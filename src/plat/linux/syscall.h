@@ -16,7 +16,14 @@
 #error "emma has no system calls for this architecture; see docs/PORTING.md"
 #endif
 
-enum { EMMA_EPERM = 1, EMMA_ESRCH = 3, EMMA_ENOMEM = 12, EMMA_EEXIST = 17 };
+enum {
+    EMMA_EPERM = 1,
+    EMMA_ESRCH = 3,
+    EMMA_EAGAIN = 11,
+    EMMA_ENOMEM = 12,
+    EMMA_EFAULT = 14,
+    EMMA_EEXIST = 17,
+};
 
 /* Fault injection, in builds for tests only (-DEMMA_FAULT=1): the calls of emma__syscall_fallible, and clone, are
  * counted, and emma__fault_plan decides which of them fail with ENOMEM. */

@@ -69,7 +69,7 @@ static void janitor(void *argument) {
         fallen = compacts ? 0 : fallen;
         size_t purged = compacts ? emma__purge_compact(heap, 0) : 0;
         freed_before = ATOMIC_LOAD(&regions->freed_slices, relaxed);
-        purged += emma__purge_dirty(heap, SIZE_MAX, OLD_SECONDS);
+        purged += emma__purge_dirty(heap, SIZE_MAX, OLD_SECONDS, OLD_SECONDS);
         idle = purged == 0 && quiet > 0 && !asked ? idle + 1 : 0;
     }
 }

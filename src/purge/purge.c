@@ -12,19 +12,21 @@ static uint32_t age_of(const emma_tract *tract, unsigned chunk, uint32_t now) {
 }
 
 /* Purge the old enough chunks of a tract, from the highest. Returns: slices purged. */
-static size_t purge_tract(emma_regions *regions, emma_tract *tract, size_t slices, uint32_t seconds) {
+static size_t purge_tract(emma_regions *regions, emma_tract *tract, size_t slices, uint32_t seconds,
+                          uint32_t part_seconds) {
     uint32_t now = ATOMIC_LOAD(&regions->now_seconds, relaxed);
     size_t purged = 0;
     for (unsigned chunk = EMMA_TRACT_CHUNKS; chunk-- > 0 && purged < slices;) {
         uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
-        if ((word & word >> 32 & UINT32_MAX) == 0 || age_of(tract, chunk, now) < seconds)
+        bool is_whole = word >> 32 == UINT32_MAX;
+        if ((word & word >> 32 & UINT32_MAX) == 0 || age_of(tract, chunk, now) < (is_whole ? seconds : part_seconds))
             continue;
         purged += emma__regions_purge_chunk(regions, tract, chunk);
     }
     return purged;
 }
 
-size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds) {
+size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds) {
     emma_regions *regions = emma__heap_regions(heap);
     size_t purged = 0;
     emma_region *region = ATOMIC_LOAD(&regions->first, acquire);
@@ -35,7 +37,7 @@ size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds) {
                 unsigned bit = emma__bits_highest(tracts);
                 tracts &= ~(UINT64_C(1) << bit);
                 emma_tract *tract = emma__tract_of(emma__region_slot_address(region, word * 64 + bit));
-                purged += purge_tract(regions, tract, slices - purged, seconds);
+                purged += purge_tract(regions, tract, slices - purged, seconds, part_seconds);
             }
         }
     }
@@ -69,12 +71,14 @@ size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {
          tract = emma__regions_next_tract(regions, tract))
         purged += compact_tract(heap, tract);
     ATOMIC_ADD(&heap->purge.purged_slices, purged >> EMMA_SLICE_LOG2, relaxed);
-    ATOMIC_STORE(&heap->purge.crest_bytes, ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed), relaxed);
+    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    ATOMIC_STORE(&heap->purge.crest_bytes, out, relaxed);
+    ATOMIC_STORE(&heap->purge.cached_bytes, out, relaxed);
     ATOMIC_STORE(&heap->purge.compacting, 0, release);
     return purged;
 }
 
 size_t emma__purge_all(emma_heap *heap, emma_thread *thread) {
     size_t purged = emma__purge_compact(heap, thread);
-    return purged + emma__purge_dirty(heap, SIZE_MAX, 0);
+    return purged + emma__purge_dirty(heap, SIZE_MAX, 0, 0);
 }

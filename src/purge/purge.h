@@ -32,6 +32,10 @@ enum {
     EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20, /* come home to spans */
     EMMA_SHRINK_FLOOR_BYTES = 1 << 18,
     EMMA_SHRINK_SHARE = 2,
+    EMMA_EMPTY_SHARE = 16,
+    EMMA_WAVES_MAX = 4, /* of late; one is forgotten each second */
+    EMMA_SETTLED_SECONDS = 1,
+    EMMA_PART_SECONDS = 1, /* so old is a chunk that is not free as a whole, when parts of it are purged */
 };
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);
@@ -48,9 +52,9 @@ static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
         emma__purge_tick_due(heap, thread);
 }
 
-/* Purge up to so many slices of chunks that have been dirty for at least so many seconds, highest address first.
- * Returns: bytes purged. */
-size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds);
+/* Purge up to so many slices of chunks that are free as a whole and have been dirty for at least so many seconds, and of
+ * others that have been for part_seconds; highest address first. Returns: bytes purged. */
+size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds);
 
 /* Send home what is cached (of thread's own cache too, if given), then purge the free pages of spans that are in use.
  * Returns: bytes purged. One thread at a time; others return 0 at once. */

@@ -14,26 +14,64 @@ static size_t below_crest_bytes(emma_heap *heap, size_t used, bool new_second) {
     return (next - used) << EMMA_SLICE_LOG2;
 }
 
-size_t emma__purge_bound(emma_heap *heap, bool new_second) {
+static size_t live_bytes_of(emma_heap *heap) {
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t spans = ATOMIC_LOAD(&heap->depot.spans.slices, relaxed);
-    size_t large_bytes = (used > spans ? used - spans : 0) << EMMA_SLICE_LOG2;
-    size_t live_bytes = large_bytes + ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
-    size_t share = live_bytes >> EMMA_DIRTY_SHARE_LOG2 << ATOMIC_LOAD(&heap->purge.patience, relaxed);
+    return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+}
+
+/* Whether next to nothing lives of what did at the crest. But a program that comes there again and again does not mean to
+ * stay: it is left alone for a while. */
+static bool is_nearly_empty(emma_heap *heap, bool new_second) {
+    emma_purge_state *purge = &heap->purge;
+    size_t live = live_bytes_of(heap);
+    size_t crest = ATOMIC_LOAD(&purge->crest_slices, relaxed) << EMMA_SLICE_LOG2;
+    uint32_t waves = ATOMIC_LOAD(&purge->waves, relaxed);
+    uint32_t after = waves - (new_second && waves != 0); /* races lose or add one */
+    if (live > crest / 2) {
+        ATOMIC_STORE(&purge->is_high, 1, relaxed);
+    } else if (live < crest / EMMA_EMPTY_SHARE && ATOMIC_LOAD(&purge->is_high, relaxed) != 0) {
+        ATOMIC_STORE(&purge->is_high, 0, relaxed);
+        after++;
+    }
+    if (after != waves)
+        ATOMIC_STORE(&purge->waves, after, relaxed);
+    return live < crest / EMMA_EMPTY_SHARE && after <= EMMA_WAVES_MAX;
+}
+
+size_t emma__purge_bound(emma_heap *heap, bool new_second) {
+    size_t share = live_bytes_of(heap) >> EMMA_DIRTY_SHARE_LOG2 << ATOMIC_LOAD(&heap->purge.patience, relaxed);
     size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
     size_t bound = floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
+    size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t below_crest = below_crest_bytes(heap, used, new_second);
     return below_crest > bound && emma__janitor_runs(heap) ? below_crest : bound;
 }
 
-/* Whether enough blocks have come home, since spans were compacted last, for them to be looked at again. */
-static bool has_shrunk(emma_heap *heap) {
+static void raise(_Atomic(size_t) *crest, size_t bytes) {
+    if (bytes > ATOMIC_LOAD(crest, relaxed))
+        ATOMIC_STORE(crest, bytes, relaxed); /* a race loses a little of the crest */
+}
+
+/* Give back what shrinking left in caches and spans: what is cached, each time half of what was out has come home, as a
+ * cached block keeps a whole chunk from being free; pages between live blocks when the heap is nearly empty, or after a
+ * second, as they cost a fault each if the program only makes room for more. */
+static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool is_empty) {
+    emma_purge_state *purge = &heap->purge;
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
-    size_t crest = ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed);
-    if (out > crest)
-        ATOMIC_STORE(&heap->purge.crest_bytes, out, relaxed); /* a race loses a little of the crest */
-    size_t floor = (size_t)EMMA_SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&heap->purge.patience, relaxed);
-    return out + floor + crest / EMMA_SHRINK_SHARE < crest;
+    raise(&purge->crest_bytes, out);
+    raise(&purge->cached_bytes, out);
+    size_t crest = ATOMIC_LOAD(&purge->crest_bytes, relaxed);
+    size_t least = out + EMMA_SHRINK_FLOOR_BYTES;
+    size_t patient = out + ((size_t)EMMA_SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
+    bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > EMMA_SETTLED_SECONDS;
+    if ((is_empty && least < crest / EMMA_EMPTY_SHARE) || (is_settled && patient < crest / EMMA_SHRINK_SHARE)) {
+        emma__purge_compact(heap, thread);
+    } else if (patient < ATOMIC_LOAD(&purge->cached_bytes, relaxed) / EMMA_SHRINK_SHARE) {
+        emma__heap_collect(heap, thread);
+        ATOMIC_STORE(&purge->cached_bytes, ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed), relaxed);
+        ATOMIC_STORE(&purge->cached_second, now, relaxed);
+    }
 }
 
 /* A purge is regretted as far as clean slices are claimed after it. Judged once a second, or as soon as it comes to an
@@ -74,13 +112,18 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     uint32_t now = emma__plat_seconds();
     bool new_second = now != ATOMIC_EXCHANGE(&regions->now_seconds, now, relaxed);
     learn(heap, freed, new_second);
+    uint32_t old = (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed);
     if (new_second)
-        emma__purge_dirty(heap, freed - ticked, (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed));
-    if (has_shrunk(heap) && !emma__janitor_runs(heap))
-        emma__purge_compact(heap, thread);
-    size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
+        emma__purge_dirty(heap, freed - ticked, old, old);
     emma__janitor_start(heap);
+    bool is_empty = is_nearly_empty(heap, new_second);
+    if (!emma__janitor_runs(heap))
+        shrink(heap, thread, now, new_second, is_empty);
+    size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
     size_t bound = emma__purge_bound(heap, new_second);
     if (dirty > bound)
-        emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0);
+        emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0,
+                          is_empty     ? 0
+                          : new_second ? EMMA_PART_SECONDS
+                                       : UINT32_MAX);
 }

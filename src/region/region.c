@@ -104,8 +104,8 @@ unsigned emma__regions_count_clean(uintptr_t address, unsigned n) {
 
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk) {
     uint32_t bits = emma__tract_claim_dirty(tract, chunk);
-    unsigned count = emma__bits_count(bits);
-    ATOMIC_SUB(&regions->dirty_slices, count, relaxed);
+    uint32_t dirty = bits & (uint32_t)ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
+    ATOMIC_SUB(&regions->dirty_slices, emma__bits_count(dirty), relaxed);
     uint32_t left = bits;
     uint32_t purged = 0;
     while (left != 0) { /* one call for each run of neighbours */
@@ -117,15 +117,17 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
             purged |= mask;
         left &= ~mask;
     }
-    emma__commit_refund(&regions->commit, (size_t)emma__bits_count(purged) << EMMA_SLICE_LOG2);
+    emma__commit_refund(&regions->commit, (size_t)emma__bits_count(purged & dirty) << EMMA_SLICE_LOG2);
+    if (purged == UINT32_MAX)
+        emma__window_ask_huge_pages(tract, chunk, chunk + 1);
     if (purged != 0)
         emma__tract_release_bits(tract, chunk, purged, true);
     if (bits != purged) { /* refused (locked memory): they stay dirty, and as if freshly so */
         ATOMIC_STORE(&tract->dirty_since[chunk], ATOMIC_LOAD(&regions->now_seconds, relaxed), relaxed);
-        ATOMIC_ADD(&regions->dirty_slices, emma__bits_count(bits & ~purged), relaxed);
+        ATOMIC_ADD(&regions->dirty_slices, emma__bits_count(dirty & ~purged), relaxed);
         emma__tract_release_bits(tract, chunk, bits & ~purged, false);
     }
-    return emma__bits_count(purged);
+    return emma__bits_count(purged & dirty);
 }
 
 /* The next slot at or after slot that holds a tract, in this region and those behind it. */

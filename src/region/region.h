@@ -74,7 +74,8 @@ typedef struct emma_regions {
     _Atomic(size_t) huge_bytes;     /* usable bytes of huge blocks */
     _Atomic(size_t) huge_count;
     emma_commit commit;
-    _Atomic(uint32_t) now_seconds; /* the purge layer's clock, as old as its last look */
+    _Atomic(size_t) huge_pages_bytes; /* from so much mapped memory on huge pages are asked for; 0: never */
+    _Atomic(uint32_t) now_seconds;    /* the purge layer's clock, as old as its last look */
 } emma_regions;
 
 /* Claims and releases of slices charge nothing: clean slices are charged by who claims them; dirty ones, free or
@@ -120,7 +121,7 @@ bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsign
 /* A base from which every address is far. */
 #define EMMA_NO_BASE ((uintptr_t)1 << 63)
 #define EMMA_REGIONS_INITIAL(directory_of)                                                                             \
-    { .base = EMMA_NO_BASE, .directory = (directory_of) }
+    { .base = EMMA_NO_BASE, .directory = (directory_of), .huge_pages_bytes = 16 * EMMA_CHUNK_BYTES }
 
 size_t emma__regions_page_bytes(emma_regions *regions);
 

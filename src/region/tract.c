@@ -163,6 +163,8 @@ uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk) {
         bits = free_bits(word) & (uint32_t)word;
         if (bits == 0)
             return 0;
+        if ((ATOMIC_LOAD(&tract->huge_pages, relaxed) >> chunk & 1) != 0)
+            bits = free_bits(word);
     } while (!ATOMIC_CAS(&tract->chunk[chunk], &word, word & ~as_free(bits), acq_rel));
     return bits;
 }

@@ -43,6 +43,7 @@ typedef struct emma_tract {
     struct emma_regions *owner; /* the region's */
     uint32_t slot;              /* its number in the region */
     _Atomic(uint32_t) mapped_slices;
+    _Atomic(uint32_t) huge_pages; /* bit: the chunk is to have pages of the size that the system calls huge */
     _Atomic(uint32_t) hint[EMMA_RUN_RANKS];
     _Atomic(uint32_t) dirty_since[EMMA_TRACT_CHUNKS]; /* seconds; when the chunk last became dirty */
     _Atomic(uint64_t) chunk[EMMA_TRACT_CHUNKS];       /* free:32 | dirty:32 */
@@ -90,7 +91,8 @@ static inline bool emma__tract_is_dirty(const emma_tract *tract, unsigned slice)
 /* How many of the n slices from slice on, which the caller holds, are dirty. */
 unsigned emma__tract_count_dirty(const emma_tract *tract, unsigned slice, unsigned n);
 
-/* Claim all free dirty slices of a chunk. Returns: their bits. Who claims, purges, and releases them as clean. */
+/* Claim all free dirty slices of a chunk; where some are, and it has huge pages, the clean ones too: these are resident
+ * all the same. Returns: their bits. Who claims, purges, and releases them as clean. */
 uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk);
 
 /* Make claimed slices of a chunk free, by their bits. clean: they read as zero now. */

@@ -84,7 +84,8 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     emma__free_map_chain(&map, span->local, start, class);
     emma__free_map_fresh(&map, span->fresh_lines, class);
     size_t page_bytes = emma__regions_page_bytes(&spans->regions);
-    uint64_t newly = pages_to_purge(idle_lines(&map, class, lines), span->fresh_lines, page_bytes);
+    uint64_t idle = idle_lines(&map, class, lines);
+    uint64_t newly = pages_to_purge(idle, span->fresh_lines, page_bytes);
     if (newly == 0 && came_home == EMMA_SPAN_NO_BLOCK)
         return 0;
     uint64_t fresh = span->fresh_lines;

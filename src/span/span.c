@@ -249,8 +249,8 @@ static bool push(emma_spans *spans, const struct group *group, unsigned class) {
         if (before.state == EMMA_SPAN_OFFERED)
             emma__offer_clear(tract, class, slice);
         retire(spans, span, group->start);
-    } else {
-        emma__offer_set(tract, class, slice); /* also where it was offered: the setter of then may have stopped */
+    } else if (before.state != EMMA_SPAN_OFFERED || word.out % EMMA_SPAN_REPAIR == 0) {
+        emma__offer_set(tract, class, slice); /* now and then where it was offered: its setter may have stopped */
     }
     return is_kept_for_little;
 }

@@ -10,7 +10,7 @@
  *     --------+----------------------------------+----------------------------------------------------------
  *     IDLE    | blocks come home                 | OFFERED; set the offer bit
  *     OFFERED | a refill finds the bit           | OWNED; take the bit away
- *     OFFERED | blocks come home                 | OFFERED; set the bit if it is not (its setter may have stopped)
+ *     OFFERED | blocks come home                 | OFFERED; now and then set the bit (its setter may have stopped)
  *     any but OWNED | the last block comes home  | OWNED by the one who brought it; take the bit away; retire
  *     OWNED   | blocks come home                 | OWNED: only head and out change
  *     OWNED   | the owner is done                | OFFERED if blocks are left, else IDLE; out = 0: retire
@@ -39,6 +39,7 @@
 
 enum {
     EMMA_SPAN_NO_BLOCK = 0xFFFF,
+    EMMA_SPAN_REPAIR = 8, /* each so many blocks that come home, the bit of an offered span is looked at */
     EMMA_SPAN_GROUP_SLICES = 64,
     EMMA_SPAN_GROUPS = (EMMA_TRACT_SLICES + EMMA_SPAN_GROUP_SLICES - 1) / EMMA_SPAN_GROUP_SLICES,
     EMMA_SPAN_MAX_BYTES = EMMA_SMALL_MAX_BYTES * EMMA_SPAN_BLOCKS_MIN,

@@ -11,6 +11,7 @@ enum {
     REMAP_MAYMOVE_FIXED_DONTUNMAP = 1 | 2 | 4,
     ADVICE_NORMAL = 0,
     ADVICE_DONTNEED = 4,
+    ADVICE_HUGEPAGE = 14,
     ADVICE_WIPEONFORK = 18,
 };
 
@@ -62,6 +63,10 @@ static bool advise(uintptr_t address, size_t size_bytes, long advice) {
 
 bool emma__plat_purge(uintptr_t address, size_t size_bytes) {
     return advise(address, size_bytes, ADVICE_DONTNEED);
+}
+
+bool emma__plat_huge_pages(uintptr_t address, size_t size_bytes) {
+    return advise(address, size_bytes, ADVICE_HUGEPAGE);
 }
 
 bool emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes) {

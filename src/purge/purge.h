@@ -32,8 +32,9 @@ enum {
     EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20, /* come home to spans */
     EMMA_SHRINK_FLOOR_BYTES = 1 << 18,
     EMMA_SHRINK_SHARE = 2,
-    EMMA_EMPTY_SHARE = 16,
-    EMMA_WAVES_MAX = 4, /* of late; one is forgotten each second */
+    EMMA_EMPTY_SHARE = 8,
+    EMMA_EMPTY_FROM_BYTES = 2 << 20,
+    EMMA_WAVES_MAX = 2, /* of late; one is forgotten each second */
     EMMA_SETTLED_SECONDS = 1,
     EMMA_PART_SECONDS = 1, /* so old is a chunk that is not free as a whole, when parts of it are purged */
 };

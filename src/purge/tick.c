@@ -20,23 +20,25 @@ static size_t live_bytes_of(emma_heap *heap) {
     return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
 }
 
-/* Whether next to nothing lives of what did at the crest. But a program that comes there again and again does not mean to
- * stay: it is left alone for a while. */
-static bool is_nearly_empty(emma_heap *heap, bool new_second) {
+/* Whether next to nothing lives of what did at the crest. */
+static bool is_nearly_empty(emma_heap *heap) {
+    return live_bytes_of(heap) < ATOMIC_LOAD(&heap->purge.crest_slices, relaxed) * EMMA_SLICE_BYTES / EMMA_EMPTY_SHARE;
+}
+
+/* Whether the program is nearly empty again and again: then it does not mean to stay so, and is left alone for a second. */
+static bool makes_waves(emma_heap *heap, bool new_second) {
     emma_purge_state *purge = &heap->purge;
-    size_t live = live_bytes_of(heap);
-    size_t crest = ATOMIC_LOAD(&purge->crest_slices, relaxed) << EMMA_SLICE_LOG2;
-    uint32_t waves = ATOMIC_LOAD(&purge->waves, relaxed);
-    uint32_t after = waves - (new_second && waves != 0); /* races lose or add one */
-    if (live > crest / 2) {
+    uint32_t before = ATOMIC_LOAD(&purge->waves, relaxed);
+    uint32_t waves = before - (new_second && before != 0);
+    if (live_bytes_of(heap) > ATOMIC_LOAD(&purge->crest_slices, relaxed) * EMMA_SLICE_BYTES / 2) {
         ATOMIC_STORE(&purge->is_high, 1, relaxed);
-    } else if (live < crest / EMMA_EMPTY_SHARE && ATOMIC_LOAD(&purge->is_high, relaxed) != 0) {
+    } else if (ATOMIC_LOAD(&purge->is_high, relaxed) != 0 && is_nearly_empty(heap)) {
         ATOMIC_STORE(&purge->is_high, 0, relaxed);
-        after++;
+        waves++;
     }
-    if (after != waves)
-        ATOMIC_STORE(&purge->waves, after, relaxed);
-    return live < crest / EMMA_EMPTY_SHARE && after <= EMMA_WAVES_MAX;
+    if (waves != before)
+        ATOMIC_STORE(&purge->waves, waves, relaxed); /* races lose or add one */
+    return waves > EMMA_WAVES_MAX;
 }
 
 size_t emma__purge_bound(emma_heap *heap, bool new_second) {
@@ -56,16 +58,16 @@ static void raise(_Atomic(size_t) *crest, size_t bytes) {
 /* Give back what shrinking left in caches and spans: what is cached, each time half of what was out has come home, as a
  * cached block keeps a whole chunk from being free; pages between live blocks when the heap is nearly empty, or after a
  * second, as they cost a fault each if the program only makes room for more. */
-static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool is_empty) {
+static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool waves) {
     emma_purge_state *purge = &heap->purge;
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
     raise(&purge->crest_bytes, out);
     raise(&purge->cached_bytes, out);
     size_t crest = ATOMIC_LOAD(&purge->crest_bytes, relaxed);
-    size_t least = out + EMMA_SHRINK_FLOOR_BYTES;
     size_t patient = out + ((size_t)EMMA_SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
     bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > EMMA_SETTLED_SECONDS;
-    if ((is_empty && least < crest / EMMA_EMPTY_SHARE) || (is_settled && patient < crest / EMMA_SHRINK_SHARE)) {
+    if ((!waves && is_nearly_empty(heap) && out < crest / EMMA_EMPTY_SHARE && crest > EMMA_EMPTY_FROM_BYTES) ||
+        (is_settled && patient < crest / EMMA_SHRINK_SHARE)) {
         emma__purge_compact(heap, thread);
     } else if (patient < ATOMIC_LOAD(&purge->cached_bytes, relaxed) / EMMA_SHRINK_SHARE) {
         emma__heap_collect(heap, thread);
@@ -116,14 +118,14 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     if (new_second)
         emma__purge_dirty(heap, freed - ticked, old, old);
     emma__janitor_start(heap);
-    bool is_empty = is_nearly_empty(heap, new_second);
+    bool waves = makes_waves(heap, new_second);
     if (!emma__janitor_runs(heap))
-        shrink(heap, thread, now, new_second, is_empty);
+        shrink(heap, thread, now, new_second, waves);
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
     size_t bound = emma__purge_bound(heap, new_second);
     if (dirty > bound)
         emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0,
-                          is_empty     ? 0
+                          !waves       ? 0
                           : new_second ? EMMA_PART_SECONDS
                                        : UINT32_MAX);
 }

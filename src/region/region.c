@@ -106,6 +106,8 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
     uint32_t bits = emma__tract_claim_dirty(tract, chunk);
     uint32_t dirty = bits & (uint32_t)ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
     ATOMIC_SUB(&regions->dirty_slices, emma__bits_count(dirty), relaxed);
+    if (bits != 0 && bits != UINT32_MAX)
+        emma__regions_end_huge_pages(tract, chunk);
     uint32_t left = bits;
     uint32_t purged = 0;
     while (left != 0) { /* one call for each run of neighbours */

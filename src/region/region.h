@@ -104,6 +104,10 @@ unsigned emma__regions_count_clean(uintptr_t address, unsigned n);
 /* Purge the free dirty slices of one chunk. Returns: how many slices were purged. Cost: a system call for each run. */
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk);
 
+/* A part of a chunk is to be purged: from now on its pages are small, until all of it was purged. Else the system would
+ * make a huge page again of what is left, and all of the chunk resident. Cost: a system call, if they were huge. */
+void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk);
+
 /* The tract after this one (0: the first), in address order within a region. Returns: 0 at the end. */
 emma_tract *emma__regions_next_tract(const emma_regions *regions, const emma_tract *tract);
 

@@ -43,7 +43,7 @@ typedef struct emma_tract {
     struct emma_regions *owner; /* the region's */
     uint32_t slot;              /* its number in the region */
     _Atomic(uint32_t) mapped_slices;
-    _Atomic(uint32_t) huge_pages; /* bit: the chunk is to have pages of the size that the system calls huge */
+    _Atomic(uint32_t) huge_pages; /* bit: the chunk is to have huge pages */
     _Atomic(uint32_t) hint[EMMA_RUN_RANKS];
     _Atomic(uint32_t) dirty_since[EMMA_TRACT_CHUNKS]; /* seconds; when the chunk last became dirty */
     _Atomic(uint64_t) chunk[EMMA_TRACT_CHUNKS];       /* free:32 | dirty:32 */
@@ -61,6 +61,12 @@ static inline unsigned emma__tract_slice_of(uintptr_t address) {
 
 static inline uintptr_t emma__tract_address(const emma_tract *tract, unsigned slice) {
     return (uintptr_t)tract + ((uintptr_t)slice << EMMA_SLICE_LOG2);
+}
+
+/* Whether the chunk of an address is to have huge pages. */
+static inline bool emma__tract_wants_huge(uintptr_t address) {
+    unsigned chunk = emma__tract_slice_of(address) / EMMA_CHUNK_SLICES;
+    return (ATOMIC_LOAD(&emma__tract_of(address)->huge_pages, relaxed) >> chunk & 1) != 0;
 }
 
 /* What a change of chunk words did. */

@@ -86,7 +86,9 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     size_t page_bytes = emma__regions_page_bytes(&spans->regions);
     uint64_t idle = idle_lines(&map, class, lines);
     uint64_t newly = pages_to_purge(idle, span->fresh_lines, page_bytes);
-    if (newly == 0 && came_home == EMMA_SPAN_NO_BLOCK)
+    bool is_huge = emma__tract_wants_huge(start); /* then idle pages may be resident that were never touched */
+    uint64_t resident = newly != 0 || is_huge ? pages_to_purge(idle, 0, page_bytes) : 0;
+    if (resident == 0 && came_home == EMMA_SPAN_NO_BLOCK)
         return 0;
     uint64_t fresh = span->fresh_lines;
     bool is_whole = span->is_whole;
@@ -95,7 +97,9 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     span->is_whole &= newly == 0 || page_bytes > EMMA_LINE_BYTES;
     /* Nothing but blocks of fresh lines overlaps them. */
     uint64_t purged = newly | (before & ~emma__line_charged(span, class));
-    if (!purge_lines(start, purged)) { /* locked memory: all stays as it was, and charged */
+    if (is_huge && resident != 0)
+        emma__regions_end_huge_pages(emma__tract_of(start), emma__tract_slice_of(start) / EMMA_CHUNK_SLICES);
+    if (!purge_lines(start, purged | resident)) { /* locked memory: all stays as it was, and charged */
         span->fresh_lines = fresh;
         span->is_whole = is_whole & 1;
         purged = 0;

@@ -1,7 +1,8 @@
 /* idle_storm.c: ten seconds after a burst, resident memory is at most what lives + 16 MiB + 10 %, without any further
  * call: by the janitor where there is one, by the bound alone, at once, where there is none.
  *
- * What lives is counted in whole pages: a block that stays keeps each page it lies in, and no allocator that does not
+ * What lives is counted in whole pages, large blocks in slices of 64 KiB, as with huge pages all of a slice is resident.
+ * A block that stays keeps each page it lies in, and no allocator that does not
  * move blocks can give those back. Where few small blocks of a burst stay, one in a page, that is many times their bytes;
  * the bound in bytes would not hold there. */
 #include <pthread.h>
@@ -10,7 +11,14 @@
 
 #include "storm_work.h"
 
-enum { IDLE_SECONDS = 10, FLOOR_BYTES = 16 << 20, MOST_THREADS = 8, PAGE_BYTES = 4096 };
+enum {
+    IDLE_SECONDS = 10,
+    FLOOR_BYTES = 16 << 20,
+    MOST_THREADS = 8,
+    PAGE_BYTES = 4096,
+    LARGE_BYTES = 32768,
+    SLICE_BYTES = 65536
+};
 
 static size_t resident_at_first;
 static pthread_barrier_t all_are_idle;
@@ -41,7 +49,8 @@ static void burst(uint64_t random) {
         }
         size_t bytes = emma_usable_size(block[i]);
         atomic_fetch_add(&kept_block_bytes, bytes);
-        atomic_fetch_add(&kept_bytes, (bytes + PAGE_BYTES - 1) & ~((size_t)PAGE_BYTES - 1));
+        size_t whole = bytes > LARGE_BYTES ? SLICE_BYTES : PAGE_BYTES;
+        atomic_fetch_add(&kept_bytes, (bytes + whole - 1) & ~(whole - 1));
     }
     storm_free(block);
 }

@@ -12,6 +12,7 @@ enum {
     ADVICE_NORMAL = 0,
     ADVICE_DONTNEED = 4,
     ADVICE_HUGEPAGE = 14,
+    ADVICE_NOHUGEPAGE = 15,
     ADVICE_WIPEONFORK = 18,
 };
 
@@ -65,8 +66,8 @@ bool emma__plat_purge(uintptr_t address, size_t size_bytes) {
     return advise(address, size_bytes, ADVICE_DONTNEED);
 }
 
-bool emma__plat_huge_pages(uintptr_t address, size_t size_bytes) {
-    return advise(address, size_bytes, ADVICE_HUGEPAGE);
+bool emma__plat_huge_pages(uintptr_t address, size_t size_bytes, bool wanted) {
+    return advise(address, size_bytes, wanted ? ADVICE_HUGEPAGE : ADVICE_NOHUGEPAGE);
 }
 
 bool emma__plat_wipe_on_fork(uintptr_t address, size_t size_bytes) {

@@ -2,18 +2,27 @@
  *
  *     what                                when                                                     by whom
  *     -----------------------------------+--------------------------------------------------------+---------------
- *     free dirty slices above a bound     at a tick: 1 MiB is dirty, and as much was given back     who freed it
- *                                         since the last one; or 1 MiB came home to spans      
+ *     chunks free as a whole, above a     at a tick: 1 MiB is dirty, and as much was given back     who freed it
+ *     bound                               since the last one; or 1 MiB came home to spans
+ *     parts of chunks, above the bound    at a tick; of a program that makes waves, a second later who freed it
  *     free dirty slices of some seconds   at a tick, once a second                                 who freed it
- *     free pages of spans, the depot      at a tick, if half of what was out of spans then came home  who freed it
+ *     the depot, what is cached           at a tick, each time half of what was out came home      who freed it
+ *     free pages of spans                 at a tick: when the heap is nearly empty, or a second     who freed it
+ *                                         after it shrank to half; waves as above
  *     all of these                        nothing happens for two seconds                          the janitor
  *     huge blocks                         at their free                                            who frees
+ *
+ * A chunk that goes as a whole costs one call, and with huge pages next to nothing when it is touched again; parts of it
+ * and pages of spans cost many calls and a fault for each page, and take its huge page apart. So these wait, where more
+ * may become free in a moment. A heap that is nearly empty (an eighth of what was used at the crest) may have come to its
+ * end, and there may be no tick after this one: then all goes at once. But where that happens again and again, three
+ * times in as many seconds, the program makes waves, and wants it back.
  *
  * While a janitor lives, dirty slices may stay up to what was used at the crest, and spans are left to it: that costs
  * no more than was resident already.
  *
  * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
- * it with page faults: as long as that happens, the share doubles, up to four times what is used, and spans are left
+ * it with page faults: as long as that happens, the share doubles, up to four times what is used, and caches are left
  * alone for longer; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest
  * address, so it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were
  * allocated, so nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
@@ -31,8 +40,8 @@ enum {
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
     EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20, /* come home to spans */
     EMMA_SHRINK_FLOOR_BYTES = 1 << 18,
-    EMMA_SHRINK_SHARE = 2,
-    EMMA_EMPTY_SHARE = 8,
+    EMMA_SHRINK_SHARE = 2, /* it shrank: less than this part is left */
+    EMMA_EMPTY_SHARE = 8,  /* it is nearly empty: than this */
     EMMA_EMPTY_FROM_BYTES = 2 << 20,
     EMMA_WAVES_MAX = 2, /* of late; one is forgotten each second */
     EMMA_SETTLED_SECONDS = 1,

@@ -52,6 +52,7 @@ static const rule ours[] = {
     WITH(mremap, 3, UINT32_MAX, 1 | 2 | 4),
     WITH(madvise, 2, UINT32_MAX, 4),
     WITH(madvise, 2, UINT32_MAX, 14),
+    WITH(madvise, 2, UINT32_MAX, 15),
     WITH(madvise, 2, UINT32_MAX, 18),
     WITH(madvise, 1, UINT32_MAX, 0),
     WITH(getpid, ANY, 0, 0),

@@ -125,7 +125,7 @@ bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsign
 /* A base from which every address is far. */
 #define EMMA_NO_BASE ((uintptr_t)1 << 63)
 #define EMMA_REGIONS_INITIAL(directory_of)                                                                             \
-    { .base = EMMA_NO_BASE, .directory = (directory_of), .huge_pages_bytes = 16 * EMMA_CHUNK_BYTES }
+    { .base = EMMA_NO_BASE, .directory = (directory_of), .huge_pages_bytes = (size_t)16 * EMMA_CHUNK_BYTES }
 
 size_t emma__regions_page_bytes(emma_regions *regions);
 

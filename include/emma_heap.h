@@ -185,7 +185,8 @@ EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
 /* Change the limits; 0: none. A limit below what is committed holds for what comes.
  * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large
  * blocks and of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 2 KiB for each
- * processor. */
+ * processor. A limit of the default heap is for before memory is used: where that has huge pages already, these are
+ * resident as a whole. */
 EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
 

@@ -32,8 +32,8 @@ enum {
     EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
-    EMMA_CACHE_EARNED_BYTES = 2 << 20, /* what one cache of a heap may earn beyond that; several together half of it */
-    EMMA_CACHE_BUDGET_PATIENCE = 512,  /* so often it must have been too little before it doubles */
+    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what one cache of a heap may earn beyond that; several together 3/4 of it */
+    EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
 };
 
 typedef struct emma_magazine_pair {

@@ -23,6 +23,7 @@
 typedef struct emma_purge_state {
     _Atomic(size_t) ticked_slices;    /* slices freed, ever, at the last tick */
     _Atomic(size_t) ticked_bytes;     /* bytes that came home, ever, then */
+    _Atomic(uint32_t) ticked_second;  /* of the last tick */
     _Atomic(size_t) crest_bytes;      /* most bytes out of spans since the last compaction */
     _Atomic(size_t) cached_bytes;     /* the same since caches and depot were emptied last */
     _Atomic(uint32_t) cached_second;  /* when that was */

@@ -48,9 +48,14 @@ size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint3
 static size_t compact_tract(emma_heap *heap, emma_tract *tract) {
     size_t purged = 0;
     unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
+    uint32_t huge = ATOMIC_LOAD(&tract->huge_pages, relaxed); /* before parts of them are purged */
     for (unsigned slice = EMMA_TRACT_META_SLICES; slice < mapped; slice++) {
+        unsigned chunk = slice / EMMA_CHUNK_SLICES;
+        bool was_huge = (huge >> chunk & 1) != 0;
         emma__spans_repair(tract, slice);
-        purged += emma__spans_purge(&heap->depot.spans, tract, slice);
+        purged += emma__spans_purge(&heap->depot.spans, tract, slice, was_huge);
+        if (was_huge && slice % EMMA_CHUNK_SLICES == EMMA_CHUNK_SLICES - 1)
+            emma__regions_purge_chunk(emma__heap_regions(heap), tract, chunk); /* what was never touched, too */
     }
     return purged;
 }

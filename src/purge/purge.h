@@ -40,10 +40,10 @@ enum {
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
     EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20, /* come home to spans */
     EMMA_SHRINK_FLOOR_BYTES = 1 << 18,
-    EMMA_SHRINK_SHARE = 2, /* it shrank: less than this part is left */
-    EMMA_EMPTY_SHARE = 8,  /* it is nearly empty: than this */
-    EMMA_EMPTY_FROM_BYTES = 2 << 20,
-    EMMA_WAVES_MAX = 2, /* of late; one is forgotten each second */
+    EMMA_SHRINK_SHARE = 2,      /* it shrank: less than this part is left */
+    EMMA_EMPTY_SHARE = 8,       /* it is nearly empty: than this */
+    EMMA_EMPTY_BYTES = 1 << 20, /* or than this */
+    EMMA_WAVES_MAX = 2,         /* of late; one is forgotten each second */
     EMMA_SETTLED_SECONDS = 1,
     EMMA_PART_SECONDS = 1, /* so old is a chunk that is not free as a whole, when parts of it are purged */
 };

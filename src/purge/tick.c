@@ -34,7 +34,7 @@ static bool makes_waves(emma_heap *heap, bool new_second) {
         ATOMIC_STORE(&purge->is_high, 1, relaxed);
     } else if (ATOMIC_LOAD(&purge->is_high, relaxed) != 0 && is_nearly_empty(heap)) {
         ATOMIC_STORE(&purge->is_high, 0, relaxed);
-        waves++;
+        waves += waves <= EMMA_WAVES_MAX;
     }
     if (waves != before)
         ATOMIC_STORE(&purge->waves, waves, relaxed); /* races lose or add one */
@@ -61,19 +61,24 @@ static void raise(_Atomic(size_t) *crest, size_t bytes) {
 static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool waves) {
     emma_purge_state *purge = &heap->purge;
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
-    raise(&purge->crest_bytes, out);
-    raise(&purge->cached_bytes, out);
     size_t crest = ATOMIC_LOAD(&purge->crest_bytes, relaxed);
     size_t patient = out + ((size_t)EMMA_SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
     bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > EMMA_SETTLED_SECONDS;
-    if ((!waves && is_nearly_empty(heap) && out < crest / EMMA_EMPTY_SHARE && crest > EMMA_EMPTY_FROM_BYTES) ||
-        (is_settled && patient < crest / EMMA_SHRINK_SHARE)) {
+    bool has_halved = patient < ATOMIC_LOAD(&purge->cached_bytes, relaxed) / EMMA_SHRINK_SHARE;
+    bool is_empty = out < crest / EMMA_EMPTY_SHARE || (has_halved && out < EMMA_EMPTY_BYTES);
+    if ((is_empty && !waves && crest > EMMA_EMPTY_BYTES) || (is_settled && patient < crest / EMMA_SHRINK_SHARE)) {
         emma__purge_compact(heap, thread);
-    } else if (patient < ATOMIC_LOAD(&purge->cached_bytes, relaxed) / EMMA_SHRINK_SHARE) {
+    } else if (has_halved) {
         emma__heap_collect(heap, thread);
         ATOMIC_STORE(&purge->cached_bytes, ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed), relaxed);
         ATOMIC_STORE(&purge->cached_second, now, relaxed);
     }
+}
+
+/* How much a count has grown since this was asked last; another thread may have asked with a later one. */
+static size_t since(_Atomic(size_t) *seen, size_t now) {
+    size_t before = ATOMIC_EXCHANGE(seen, now, relaxed);
+    return now > before ? now - before : 0;
 }
 
 /* A purge is regretted as far as clean slices are claimed after it. Judged once a second, or as soon as it comes to an
@@ -84,8 +89,7 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     emma_regions *regions = emma__heap_regions(heap);
     size_t clean = ATOMIC_LOAD(&regions->clean_claims, relaxed);
     size_t recarved = ATOMIC_LOAD(&regions->recarved_lines, relaxed);
-    size_t claimed = clean - ATOMIC_EXCHANGE(&purge->clean_seen, clean, relaxed) +
-                     (recarved - ATOMIC_EXCHANGE(&purge->recarved_seen, recarved, relaxed)) / LINES_PER_SLICE;
+    size_t claimed = since(&purge->clean_seen, clean) + since(&purge->recarved_seen, recarved) / LINES_PER_SLICE;
     size_t purged = ATOMIC_LOAD(&purge->purged_slices, relaxed);
     size_t regret = claimed < purged ? claimed : purged;
     size_t regretted = ATOMIC_ADD(&purge->regretted_slices, regret, relaxed) + regret;
@@ -93,7 +97,7 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     ATOMIC_STORE(&purge->purged_slices, new_second ? (purged - regret) / 4 * 3 : purged - regret, relaxed);
     if (!new_second && regretted < many)
         return;
-    size_t freed = freed_ever - ATOMIC_EXCHANGE(&purge->freed_seen, freed_ever, relaxed);
+    size_t freed = since(&purge->freed_seen, freed_ever);
     ATOMIC_STORE(&purge->regretted_slices, 0, relaxed);
     uint32_t patience = ATOMIC_LOAD(&purge->patience, relaxed);
     if (regretted > freed / EMMA_REGRET_SHARE && patience < EMMA_PATIENCE_MAX)
@@ -107,16 +111,20 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     size_t freed = ATOMIC_LOAD(&regions->freed_slices, relaxed);
     size_t ticked = ATOMIC_LOAD(&heap->purge.ticked_slices, relaxed);
     size_t home = ATOMIC_LOAD(&heap->depot.spans.home_bytes, relaxed);
-    if (!ATOMIC_CAS(&heap->purge.ticked_slices, &ticked, freed, relaxed))
+    if ((ptrdiff_t)(freed - ticked) < 0 || !ATOMIC_CAS(&heap->purge.ticked_slices, &ticked, freed, relaxed))
         return; /* another thread ticks */
     ATOMIC_STORE(&heap->purge.ticked_bytes, home, relaxed);
 
     uint32_t now = emma__plat_seconds();
-    bool new_second = now != ATOMIC_EXCHANGE(&regions->now_seconds, now, relaxed);
+    bool new_second = now != ATOMIC_EXCHANGE(&heap->purge.ticked_second, now, relaxed);
+    ATOMIC_STORE(&regions->now_seconds, now, relaxed);
     learn(heap, freed, new_second);
     uint32_t old = (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed);
     if (new_second)
         emma__purge_dirty(heap, freed - ticked, old, old);
+    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    raise(&heap->purge.crest_bytes, out);
+    raise(&heap->purge.cached_bytes, out);
     emma__janitor_start(heap);
     bool waves = makes_waves(heap, new_second);
     if (!emma__janitor_runs(heap))
@@ -125,7 +133,5 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     size_t bound = emma__purge_bound(heap, new_second);
     if (dirty > bound)
         emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0,
-                          !waves       ? 0
-                          : new_second ? EMMA_PART_SECONDS
-                                       : UINT32_MAX);
+                          waves ? EMMA_PART_SECONDS : 0);
 }

@@ -29,27 +29,6 @@ static emma_map_result map_slices(uintptr_t tract, unsigned from, unsigned *end,
     return emma__plat_map_at(at, (size_t)(least - from) << EMMA_SLICE_LOG2);
 }
 
-void emma__window_ask_huge_pages(emma_tract *tract, unsigned from, unsigned to) {
-    emma_regions *regions = tract->owner;
-    size_t least = ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed);
-    uint32_t asked = ATOMIC_LOAD(&tract->huge_pages, relaxed);
-    if (from >= to || least == 0 || (asked >> from & 1) != 0 ||
-        ATOMIC_LOAD(&regions->commit.limit_bytes, relaxed) != 0 ||
-        ATOMIC_LOAD(&regions->mapped_slices, relaxed) << EMMA_SLICE_LOG2 < least)
-        return;
-    emma__plat_huge_pages((uintptr_t)tract + ((uintptr_t)from << EMMA_CHUNK_LOG2),
-                          (size_t)(to - from) << EMMA_CHUNK_LOG2, true); /* refused: never mind, nor asked again */
-    ATOMIC_OR(&tract->huge_pages, emma__bits_low_mask(to) & ~emma__bits_low_mask(from), relaxed);
-}
-
-void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk) {
-    uint32_t bit = UINT32_C(1) << chunk;
-    if ((ATOMIC_LOAD(&tract->huge_pages, relaxed) & bit) == 0 ||
-        (ATOMIC_AND(&tract->huge_pages, ~bit, relaxed) & bit) == 0)
-        return;
-    emma__plat_huge_pages(emma__tract_address(tract, chunk * EMMA_CHUNK_SLICES), EMMA_CHUNK_BYTES, false);
-}
-
 /* The slices [from, end) are mapped: all but the caller's run become free. Returns: the run's address. */
 static uintptr_t hand_out(emma_tract *tract, unsigned from, unsigned end, unsigned run, unsigned n) {
     emma_regions *regions = tract->region->owner;

@@ -101,11 +101,12 @@ void emma__regions_release_purged(emma_regions *regions, uintptr_t address, unsi
 /* How many of n claimed slices are clean. */
 unsigned emma__regions_count_clean(uintptr_t address, unsigned n);
 
-/* Purge the free dirty slices of one chunk. Returns: how many slices were purged. Cost: a system call for each run. */
+/* Purge the free dirty slices of one chunk; of one that is to have huge pages the clean ones too.
+ * Returns: how many were dirty. Cost: a system call for each run. */
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk);
 
 /* A part of a chunk is to be purged: from now on its pages are small, until all of it was purged. Else the system would
- * make a huge page again of what is left, and all of the chunk resident. Cost: a system call, if they were huge. */
+ * make a huge page again of what is left, and all of the chunk resident. Cost: a system call, if they were to be huge. */
 void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk);
 
 /* The tract after this one (0: the first), in address order within a region. Returns: 0 at the end. */

@@ -160,11 +160,13 @@ uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk) {
     uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
     uint32_t bits;
     do {
+        bool is_huge = (ATOMIC_LOAD(&tract->huge_pages, relaxed) >> chunk & 1) != 0;
+        bool is_part = free_bits(word) != UINT32_MAX;
         bits = free_bits(word) & (uint32_t)word;
+        if (is_huge && (bits != 0 || is_part))
+            bits = free_bits(word);
         if (bits == 0)
             return 0;
-        if ((ATOMIC_LOAD(&tract->huge_pages, relaxed) >> chunk & 1) != 0)
-            bits = free_bits(word);
     } while (!ATOMIC_CAS(&tract->chunk[chunk], &word, word & ~as_free(bits), acq_rel));
     return bits;
 }

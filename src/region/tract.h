@@ -63,12 +63,6 @@ static inline uintptr_t emma__tract_address(const emma_tract *tract, unsigned sl
     return (uintptr_t)tract + ((uintptr_t)slice << EMMA_SLICE_LOG2);
 }
 
-/* Whether the chunk of an address is to have huge pages. */
-static inline bool emma__tract_wants_huge(uintptr_t address) {
-    unsigned chunk = emma__tract_slice_of(address) / EMMA_CHUNK_SLICES;
-    return (ATOMIC_LOAD(&emma__tract_of(address)->huge_pages, relaxed) >> chunk & 1) != 0;
-}
-
 /* What a change of chunk words did. */
 typedef struct emma_run {
     unsigned slice; /* the first, or EMMA_NO_SLICE */
@@ -97,8 +91,8 @@ static inline bool emma__tract_is_dirty(const emma_tract *tract, unsigned slice)
 /* How many of the n slices from slice on, which the caller holds, are dirty. */
 unsigned emma__tract_count_dirty(const emma_tract *tract, unsigned slice, unsigned n);
 
-/* Claim all free dirty slices of a chunk; where some are, and it has huge pages, the clean ones too: these are resident
- * all the same. Returns: their bits. Who claims, purges, and releases them as clean. */
+/* Claim all free dirty slices of a chunk; of one that is to have huge pages and is not untouched the clean ones too, which
+ * are resident all the same. Returns: their bits. Who claims, purges, and releases them as clean. */
 uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk);
 
 /* Make claimed slices of a chunk free, by their bits. clean: they read as zero now. */

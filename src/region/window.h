@@ -25,7 +25,7 @@ void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned map
 
 /* The chunks [from, to) of a tract, all of their slices clean, are to have huge pages from now on, if the heap has mapped
  * enough for that: one that is small would hold more than it uses. A heap with a limit never asks: what is resident would
- * not be what is charged (commit.h). Cost: a system call, once for each chunk. */
+ * not be what is charged (commit.h). Cost: a system call, if they are not yet. */
 void emma__window_ask_huge_pages(emma_tract *tract, unsigned from, unsigned to);
 
 #endif

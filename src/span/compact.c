@@ -74,7 +74,7 @@ static bool purge_lines(uintptr_t start, uint64_t lines) {
 }
 
 /* The owner of a span gives back its idle pages. */
-static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class) {
+static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class, bool was_huge) {
     /* All lines that a block overlaps; in the last of them none may start, and then nothing is carved there. */
     size_t body_bytes = (size_t)emma__class_table[class].blocks * emma__class_table[class].size_bytes;
     unsigned lines = (unsigned)emma__bits_div_up(body_bytes, EMMA_LINE_BYTES);
@@ -86,9 +86,8 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     size_t page_bytes = emma__regions_page_bytes(&spans->regions);
     uint64_t idle = idle_lines(&map, class, lines);
     uint64_t newly = pages_to_purge(idle, span->fresh_lines, page_bytes);
-    bool is_huge = emma__tract_wants_huge(start); /* then idle pages may be resident that were never touched */
-    uint64_t resident = newly != 0 || is_huge ? pages_to_purge(idle, 0, page_bytes) : 0;
-    if (resident == 0 && came_home == EMMA_SPAN_NO_BLOCK)
+    uint64_t resident = was_huge ? pages_to_purge(idle, 0, page_bytes) : 0;
+    if (newly == 0 && resident == 0 && came_home == EMMA_SPAN_NO_BLOCK)
         return 0;
     uint64_t fresh = span->fresh_lines;
     bool is_whole = span->is_whole;
@@ -97,9 +96,10 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     span->is_whole &= newly == 0 || page_bytes > EMMA_LINE_BYTES;
     /* Nothing but blocks of fresh lines overlaps them. */
     uint64_t purged = newly | (before & ~emma__line_charged(span, class));
-    if (is_huge && resident != 0)
+    if (was_huge)
         emma__regions_end_huge_pages(emma__tract_of(start), emma__tract_slice_of(start) / EMMA_CHUNK_SLICES);
-    if (!purge_lines(start, purged | resident)) { /* locked memory: all stays as it was, and charged */
+    purge_lines(start, resident & ~purged); /* of a huge page, and never touched: refused, it is nobody's loss */
+    if (!purge_lines(start, purged)) {      /* locked memory: all stays as it was, and charged */
         span->fresh_lines = fresh;
         span->is_whole = is_whole & 1;
         purged = 0;
@@ -110,7 +110,7 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     return emma__line_bytes(purged);
 }
 
-size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice) {
+size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, bool was_huge) {
     emma_span *span = &emma__span_table_of(tract)->record[slice];
     emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, relaxed));
     if (word.class == EMMA_CLASS_NONE || word.class >= EMMA_CLASS_COUNT)
@@ -119,7 +119,7 @@ size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice) {
     if (at_home_bytes < EMMA_LINE_BYTES || !emma__offer_claim_span(tract, word.class, slice))
         return 0;
     uintptr_t start = emma__tract_address(tract, slice);
-    size_t purged = compact(spans, span, start, word.class);
+    size_t purged = compact(spans, span, start, word.class, was_huge);
     emma__span_disown(spans, span, start, 0);
     return purged;
 }

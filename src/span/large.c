@@ -65,8 +65,10 @@ uintptr_t emma__span_run_of(uintptr_t address) {
 /* Give back the pages between what is used of a slice and its end. */
 static void purge_rest(uintptr_t from, uintptr_t to, emma_spans *spans) {
     uintptr_t first = emma__bits_align_up(from, emma__regions_page_bytes(&spans->regions));
-    if (first + EMMA_SLICE_BYTES / 4 <= to)
-        emma__plat_purge(first, to - first);
+    if (first + EMMA_SLICE_BYTES / 4 > to)
+        return;
+    emma__regions_end_huge_pages(emma__tract_of(first), emma__tract_slice_of(first) / EMMA_CHUNK_SLICES);
+    emma__plat_purge(first, to - first);
 }
 
 bool emma__spans_resize_large(emma_spans *spans, uintptr_t address, size_t size_bytes) {

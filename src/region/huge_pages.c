@@ -1,0 +1,49 @@
+/* huge_pages.c: which chunks are to have huge pages. Interface in window.h and region.h.
+ *
+ * Each change from chunk to chunk in a tract is one mapping more for the kernel, which has a limit for these: a change that
+ * would make more than EDGES_MAX of them is not made, or made for all chunks of the tract. */
+#include "plat/plat.h"
+#include "region/window.h"
+
+enum { EDGES_MAX = 8 };
+
+static unsigned edges(uint32_t chunks) {
+    return emma__bits_count(chunks ^ chunks << 1);
+}
+
+/* The range must be one in which no two threads change the advice at once: it is the caller's. */
+static bool advise(emma_tract *tract, unsigned from, unsigned to, bool wanted) {
+    return emma__plat_huge_pages((uintptr_t)tract + ((uintptr_t)from << EMMA_CHUNK_LOG2),
+                                 (size_t)(to - from) << EMMA_CHUNK_LOG2, wanted);
+}
+
+void emma__window_ask_huge_pages(emma_tract *tract, unsigned from, unsigned to) {
+    emma_regions *regions = tract->owner;
+    size_t least = ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed);
+    size_t page_bytes = emma__regions_page_bytes(regions);
+    bool fits = page_bytes * (page_bytes / sizeof(uint64_t)) <= EMMA_CHUNK_BYTES || EMMA_TORTURE;
+    if (from >= to || least == 0 || !fits || ATOMIC_LOAD(&regions->commit.limit_bytes, relaxed) != 0 ||
+        ATOMIC_LOAD(&regions->mapped_slices, relaxed) << EMMA_SLICE_LOG2 < least)
+        return;
+    uint32_t chunks = emma__bits_low_mask(to) & ~emma__bits_low_mask(from);
+    uint32_t asked = ATOMIC_LOAD(&tract->huge_pages, relaxed);
+    if ((asked & chunks) == chunks || edges(asked | chunks) > EDGES_MAX)
+        return;
+    advise(tract, from, to, true); /* refused: never mind, nor is it asked again */
+    ATOMIC_OR(&tract->huge_pages, chunks, relaxed);
+}
+
+void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk) {
+    uint32_t asked = ATOMIC_LOAD(&tract->huge_pages, relaxed);
+    uint32_t bit = UINT32_C(1) << chunk;
+    if ((asked & bit) == 0)
+        return;
+    unsigned from = chunk;
+    unsigned to = chunk + 1;
+    if (edges(asked & ~bit) > EDGES_MAX) { /* for all that is mapped */
+        from = 1;
+        to = ATOMIC_LOAD(&tract->mapped_slices, acquire) / EMMA_CHUNK_SLICES;
+    }
+    if (advise(tract, from, to, false))
+        ATOMIC_AND(&tract->huge_pages, ~(emma__bits_low_mask(to) & ~emma__bits_low_mask(from)), relaxed);
+}

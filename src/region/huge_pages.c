@@ -5,7 +5,7 @@
 #include "plat/plat.h"
 #include "region/window.h"
 
-enum { EDGES_MAX = 8 };
+enum { EDGES_MAX = 4 };
 
 static unsigned edges(uint32_t chunks) {
     return emma__bits_count(chunks ^ chunks << 1);

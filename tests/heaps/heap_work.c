@@ -1,6 +1,8 @@
 /* heap_work.c: see heap_work.h. */
 #include "heap_work.h"
 
+#include <pthread.h>
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +175,15 @@ void heap_work_end(heap_work *work) {
             release(work, at);
     }
     work->live_bytes = 0;
+}
+
+void heap_work_in_threads(size_t count, void *body(void *number)) {
+    pthread_t threads[16];
+    EXPECT(count <= STORM_COUNT(threads));
+    for (size_t i = 0; i < count; i++)
+        EXPECT(pthread_create(&threads[i], NULL, body, (void *)(i + 1)) == 0); // NOLINT
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
 }
 
 emma_heap_stats heap_work_stats(emma_heap *heap) {

@@ -44,6 +44,9 @@ void heap_work_fill(unsigned char *at, size_t size_bytes, const emma_heap *heap)
 bool heap_work_is_filled(const unsigned char *at, size_t size_bytes, const emma_heap *heap);
 bool heap_work_is_zero(const unsigned char *at, size_t size_bytes);
 
+/* Run a function in so many threads at once, each with its number, from 1 on, and wait for them. At most 16. */
+void heap_work_in_threads(size_t count, void *body(void *number));
+
 emma_heap_stats heap_work_stats(emma_heap *heap);
 
 /* Bytes of the pages of this heap that are in memory, as the system says: its tracts, headers and huge blocks. Where that is

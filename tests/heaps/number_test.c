@@ -1,5 +1,4 @@
 /* number_test.c: how heaps go, and how many there may be: destroyed, nothing is left of them, however much lived in them. */
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,13 +233,9 @@ static void *rounds_of_thread(void *argument) {
 }
 
 static void threads_make_and_destroy(void) {
-    pthread_t threads[8];
     size_t maps = 0;
     for (size_t round = 0; round < 2; round++) {
-        for (size_t i = 0; i < STORM_COUNT(threads); i++)
-            EXPECT(pthread_create(&threads[i], NULL, rounds_of_thread, NULL) == 0);
-        for (size_t i = 0; i < STORM_COUNT(threads); i++)
-            pthread_join(threads[i], NULL);
+        heap_work_in_threads(8, rounds_of_thread);
         EXPECT(round == 0 || heap_work_maps() <= maps + 16); /* libc's arenas and stacks */
         maps = heap_work_maps();
     }

@@ -1,5 +1,4 @@
 /* part_test.c: memory of heaps that goes back in parts: blocks freed by parts, the break of a heap, locked memory. */
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -71,11 +70,7 @@ static void *free_parts_in_thread(void *argument) {
 
 static void threads_free_by_parts(void) {
     parted = emma_heap_create(NULL);
-    pthread_t threads[4];
-    for (size_t i = 0; i < STORM_COUNT(threads); i++)
-        EXPECT(pthread_create(&threads[i], NULL, free_parts_in_thread, (void *)(i + 1)) == 0); // NOLINT
-    for (size_t i = 0; i < STORM_COUNT(threads); i++)
-        pthread_join(threads[i], NULL);
+    heap_work_in_threads(4, free_parts_in_thread);
     EXPECT(heap_work_stats(parted).of.allocated_bytes == 0);
     emma_heap_destroy(parted);
 }
@@ -172,11 +167,7 @@ static void threads_move_the_break(void) {
     broken = emma_heap_create(NULL);
     void *begin = emma_heap_sbrk(broken, 0);
     size_t own = heap_work_stats(broken).committed_bytes;
-    pthread_t threads[4];
-    for (size_t i = 0; i < STORM_COUNT(threads); i++)
-        EXPECT(pthread_create(&threads[i], NULL, move_the_break, (void *)(i + 1)) == 0); // NOLINT
-    for (size_t i = 0; i < STORM_COUNT(threads); i++)
-        pthread_join(threads[i], NULL);
+    heap_work_in_threads(4, move_the_break);
     EXPECT(emma_heap_sbrk(broken, 0) == begin && heap_work_stats(broken).committed_bytes == own);
     emma_heap_destroy(broken);
 }

@@ -1,5 +1,4 @@
 /* session_test.c: sessions: several at once, more than there are caches, in handlers that interrupt others, for long. */
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
@@ -201,11 +200,7 @@ static void *use_by_session(void *argument) {
 
 static void threads_have_sessions(void) {
     shared_heap = emma_heap_create(&(emma_heap_config){.flags = EMMA_HEAP_NO_CPU_CACHES});
-    pthread_t threads[8];
-    for (size_t i = 0; i < STORM_COUNT(threads); i++)
-        EXPECT(pthread_create(&threads[i], NULL, use_by_session, (void *)(i + 1)) == 0); // NOLINT
-    for (size_t i = 0; i < STORM_COUNT(threads); i++)
-        pthread_join(threads[i], NULL);
+    heap_work_in_threads(8, use_by_session);
     EXPECT(heap_work_stats(shared_heap).of.allocated_bytes == 0);
     emma_heap_collect(shared_heap);
     EXPECT(heap_work_stats(shared_heap).of.cached_bytes == 0 && heap_work_stats(shared_heap).of.active_bytes == 0);

@@ -24,7 +24,7 @@ void emma__cpu_init(emma_cpu *cpu, uintptr_t memory, size_t most_bytes) {
 
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class) {
     uint32_t size = (uint32_t)emma__class_size(class);
-    if (cpu->budget_bytes < 4 * emma__cpu_pair_bytes(class, EMMA_MAGAZINE_MIN_BLOCKS) && !EMMA_TORTURE)
+    if (cpu->budget_bytes < 4 * emma__magazines_pair_bytes(class, EMMA_MAGAZINE_MIN_BLOCKS) && !EMMA_TORTURE)
         return 0;
     uint32_t blocks = cpu->budget_bytes / EMMA_CPU_MAGAZINE_PART / size;
     blocks = blocks < EMMA_CPU_MAGAZINE_MAX_BLOCKS ? blocks : EMMA_CPU_MAGAZINE_MAX_BLOCKS;
@@ -71,7 +71,7 @@ static bool trade_loaded(emma_cpu *cpu, unsigned class, emma_rseq_trade *trade) 
     if ((trade->before == 0) == (trade->chain == 0))
         return true;
     emma_cpu_slot *slot = slot_at(cpu, trade->slot);
-    uint32_t bytes = emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class));
+    uint32_t bytes = emma__magazines_pair_bytes(class, emma__cpu_capacity(cpu, class));
     if (trade->chain == 0) {
         ATOMIC_SUB(&slot->granted_bytes, (int32_t)bytes, relaxed);
         return true;
@@ -92,17 +92,12 @@ static emma_chain take_spare(const emma_cpu *cpu, unsigned class) {
     return exchange(cpu, SPARE(cpu, class), &trade) == EMMA_RSEQ_DONE ? trade.before : 0;
 }
 
-static void send_home(emma_depot *depot, unsigned class, emma_chain chain) {
-    if (!emma__chain_is_empty(chain))
-        emma__spans_take_home(&depot->spans, class, chain);
-}
-
 /* A chain leaves the caches: to the depot if it is at least half full. Returns: what emma__depot_put does. */
 static bool send_away(const emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain chain) {
     unsigned count = emma__cpu_count_of(cpu, class, chain);
     if (count >= EMMA_MAGAZINE_MIN_BLOCKS && emma__chain_room(chain) <= count)
         return emma__depot_put(depot, class, chain, count);
-    send_home(depot, class, chain);
+    emma__cpu_send_home(depot, class, chain);
     return false;
 }
 
@@ -132,8 +127,8 @@ static void stow(emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain ch
     if (!send_away(cpu, depot, class, trade.before))
         return;
     /* The class shrinks: the spans want back what there is. */
-    send_home(depot, class, take_spare(cpu, class));
-    send_home(depot, class, take_loaded(cpu, class));
+    emma__cpu_send_home(depot, class, take_spare(cpu, class));
+    emma__cpu_send_home(depot, class, take_loaded(cpu, class));
 }
 
 /* Put a chain back into the caches, as the loaded one if there is none. */
@@ -219,9 +214,9 @@ void emma__cpu_flush(emma_cpu *cpu, emma_depot *depot) {
     const emma_cpu_slot *slot = slot_here(cpu);
     for (unsigned class = 1; slot != 0 && class < EMMA_CLASS_COUNT; class ++) {
         if (ATOMIC_LOAD(&slot->of[class].spare, relaxed) != 0)
-            send_home(depot, class, take_spare(cpu, class));
+            emma__cpu_send_home(depot, class, take_spare(cpu, class));
         if (ATOMIC_LOAD(&slot->of[class].loaded, relaxed) != 0)
-            send_home(depot, class, take_loaded(cpu, class));
+            emma__cpu_send_home(depot, class, take_loaded(cpu, class));
     }
 }
 

@@ -111,7 +111,7 @@ void emma__cpu_flush(emma_cpu *cpu, emma_depot *depot);
 
 /* Send home what is in all slots; others may go on, with the shared cache meanwhile. Returns: false iff nothing was
  * done: somebody else is at it, or the kernel cannot.
- * Threads: any, also those that are not registered. Cost: as emma__rseq_close, and a few exchanges for each used slot. */
+ * Threads: any, also those not registered. Cost: as emma__rseq_close, and a few exchanges for each used slot. */
 bool emma__cpu_drain(emma_cpu *cpu, emma_depot *depot);
 
 /* Send home what is in all slots, and have them open. Requires: nobody else uses the heap. */
@@ -127,14 +127,15 @@ bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const v
 /* How many blocks a magazine of this class has; 0: the class is not cached here. */
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class);
 
-/* What an open class may hold. */
-static inline uint32_t emma__cpu_pair_bytes(unsigned class, unsigned capacity) {
-    return (uint32_t)(2 * (size_t)capacity * emma__class_size(class));
-}
-
 /* How many blocks a chain of these caches has: with its room they are a capacity. */
 static inline unsigned emma__cpu_count_of(const emma_cpu *cpu, unsigned class, emma_chain chain) {
     return chain != 0 ? emma__cpu_capacity(cpu, class) - emma__chain_room(chain) : 0;
+}
+
+/* A chain leaves these caches for the spans; it may be empty. */
+static inline void emma__cpu_send_home(emma_depot *depot, unsigned class, emma_chain chain) {
+    if (!emma__chain_is_empty(chain))
+        emma__spans_take_home(&depot->spans, class, chain);
 }
 
 /* Whether a block is in a chain of any slot. Exact when nobody else uses the heap; may be called while others do: a

@@ -14,21 +14,16 @@ static emma_cpu_slot *next_used(const emma_cpu *cpu, uint32_t *i) {
     return 0;
 }
 
-static void send_home(emma_depot *depot, unsigned class, emma_chain chain) {
-    if (!emma__chain_is_empty(chain))
-        emma__spans_take_home(&depot->spans, class, chain);
-}
-
 /* Who takes a loaded chain closes the class, and keeps account of it, as in cpu.c. */
 static void empty(const emma_cpu *cpu, emma_depot *depot, emma_cpu_slot *slot) {
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
-        send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].spare, 0, relaxed));
+        emma__cpu_send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].spare, 0, relaxed));
         emma_chain loaded = ATOMIC_EXCHANGE(&slot->of[class].loaded, 0, relaxed);
         if (loaded == 0)
             continue;
-        uint32_t bytes = emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class));
+        uint32_t bytes = emma__magazines_pair_bytes(class, emma__cpu_capacity(cpu, class));
         ATOMIC_SUB(&slot->granted_bytes, (int32_t)bytes, relaxed);
-        send_home(depot, class, loaded);
+        emma__cpu_send_home(depot, class, loaded);
     }
 }
 
@@ -102,7 +97,7 @@ bool emma__cpu_valid(const emma_cpu *cpu) {
             emma_chain loaded = ATOMIC_LOAD(&slot->of[class].loaded, relaxed);
             if (!chain_valid(cpu, class, loaded) || !chain_valid(cpu, class, slot->of[class].spare))
                 return false;
-            granted += loaded != 0 ? (int32_t)emma__cpu_pair_bytes(class, emma__cpu_capacity(cpu, class)) : 0;
+            granted += loaded != 0 ? (int32_t)emma__magazines_pair_bytes(class, emma__cpu_capacity(cpu, class)) : 0;
         }
         if (granted != ATOMIC_LOAD(&slot->granted_bytes, relaxed))
             return false;

@@ -31,10 +31,6 @@ static unsigned first_blocks(unsigned class) {
     return blocks_within(class, EMMA_MAGAZINE_FIRST_BYTES, EMMA_MAGAZINE_FIRST_BLOCKS);
 }
 
-static uint32_t pair_bytes(unsigned class, unsigned capacity) {
-    return (uint32_t)(2 * (size_t)capacity * emma__class_size(class));
-}
-
 static void send_away(emma_depot *depot, unsigned class, emma_chain chain, unsigned count, bool keep_depot) {
     if (keep_depot && count >= EMMA_MAGAZINE_MIN_BLOCKS && emma__chain_room(chain) <= count)
         emma__depot_put(depot, class, chain, count);
@@ -61,7 +57,7 @@ static void give_up(emma_magazines *magazines, emma_depot *depot, unsigned class
 /* Empty the magazines of a class, and let it begin anew. */
 static void forget(emma_magazines *magazines, emma_depot *depot, unsigned class, bool keep_depot) {
     give_up(magazines, depot, class, keep_depot);
-    magazines->granted_bytes -= pair_bytes(class, magazines->shape[class].capacity);
+    magazines->granted_bytes -= emma__magazines_pair_bytes(class, magazines->shape[class].capacity);
     magazines->shape[class].capacity = 0;
 }
 
@@ -110,7 +106,8 @@ static void keep_to_budget(emma_magazines *magazines, emma_depot *depot, unsigne
 
 /* The magazines of this class may be larger from now on; others pay, if the cache may then hold too much. */
 static void set_capacity(emma_magazines *magazines, emma_depot *depot, unsigned class, unsigned capacity) {
-    magazines->granted_bytes += pair_bytes(class, capacity) - pair_bytes(class, magazines->shape[class].capacity);
+    magazines->granted_bytes += emma__magazines_pair_bytes(class, capacity) -
+                                emma__magazines_pair_bytes(class, magazines->shape[class].capacity);
     magazines->shape[class].capacity = (uint8_t)capacity;
     if (magazines->granted_bytes > budget_of(magazines))
         keep_to_budget(magazines, depot, class);
@@ -128,7 +125,7 @@ static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     unsigned after = before == 0 ? first_blocks(class) : before * 2 < most ? before * 2 : most;
     if (after <= before)
         return;
-    uint32_t more = pair_bytes(class, after) - pair_bytes(class, before);
+    uint32_t more = emma__magazines_pair_bytes(class, after) - emma__magazines_pair_bytes(class, before);
     if (!is_large || magazines->granted_bytes + more <= budget_of(magazines))
         set_capacity(magazines, depot, class, after);
 }

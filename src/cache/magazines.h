@@ -56,6 +56,11 @@ typedef struct emma_magazines {
     uint32_t hand;          /* the class that shrinks next */
 } emma_magazines;
 
+/* What the two magazines of a class may hold together. */
+static inline uint32_t emma__magazines_pair_bytes(unsigned class, unsigned capacity) {
+    return (uint32_t)(2 * (size_t)capacity * emma__class_size(class));
+}
+
 /* A block of this class. Requires: the caller owns the cache; class is not EMMA_CLASS_NONE.
  * Returns: NULL iff no memory can be had. Cost: pop; at worst a depot exchange or a refill. */
 void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsigned class);

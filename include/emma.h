@@ -87,8 +87,8 @@ EMMA_API size_t emma_good_size(size_t size) EMMA_NOEXCEPT;
 EMMA_API int emma_owns(const void *address) EMMA_NOEXCEPT;
 
 /* Give back to the system what is not in use, as far as the calling thread can reach: its own cache, the shared ones,
- * those of processors, free slices, free pages of spans. Returns: how many bytes went back. Cost: O(heap), many system calls.
- * Signals: finds less in a handler that interrupted another operation. */
+ * those of processors, free slices, free pages of spans. Returns: how many bytes went back. Cost: O(heap), many system
+ * calls. Signals: finds less in a handler that interrupted another operation. */
 EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
 
 /* The calling thread ends: what its cache holds is for others. Later operations of this thread still work, slower.

@@ -28,8 +28,8 @@ void emma__tell(emma_heap *heap, emma_event event);
 bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round);
 
 /* A handler that runs is not asked again by what it does itself: by requests from deeper in the stack. It may have been
- * left by longjmp; so that a later request, by another function of emma, is not taken for one of its own, so much of the
- * stack is left free below the frame that calls it. */
+ * left by longjmp; so that a later request, by another function of emma, is not taken for one of its own, so much of
+ * the stack is left free below the frame that calls it. */
 enum { EMMA_CALL_BYTES = 1024 };
 
 /* A block of any heap, the default one as by emma_malloc; handlers are asked. align 1: as every block. */

@@ -26,7 +26,7 @@ typedef struct emma_purge_state {
     _Atomic(uint32_t) ticked_second;  /* of the last tick */
     _Atomic(size_t) crest_bytes;      /* most bytes out of spans since the last compaction */
     _Atomic(size_t) cached_bytes;     /* the same since caches and depot were emptied last */
-    _Atomic(uint32_t) cached_second;  /* when that was */
+    _Atomic(uint32_t) cached_second;  /* when a tick last did that, and no more */
     _Atomic(uint32_t) waves;          /* of late: how often next to nothing was left of what lived at the crest */
     _Atomic(uint32_t) is_high;        /* half of that has lived since the last one */
     _Atomic(size_t) crest_slices;     /* most slices used, lately */

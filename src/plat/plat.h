@@ -33,9 +33,9 @@ bool emma__plat_unmap(uintptr_t address, size_t size_bytes);
  * memory); the contents are then unknown. */
 bool emma__plat_purge(uintptr_t address, size_t size_bytes);
 
-/* Ask for huge pages where memory is touched next, or for none any more: then the system does not make them of small ones
- * either. Returns: false iff it cannot; nothing is lost then. Linux: transparent huge pages, where they are not forbidden
- * (Documentation/admin-guide/mm/transhuge). */
+/* Ask for huge pages where memory is touched next, or for none any more: then the system does not make them of small
+ * ones either. Returns: false iff it cannot; nothing is lost then. Linux: transparent huge pages, where they are not
+ * forbidden (Documentation/admin-guide/mm/transhuge). */
 bool emma__plat_huge_pages(uintptr_t address, size_t size_bytes, bool wanted);
 
 /* Have the pages of this range cleared in children of fork. Returns: false iff the kernel cannot (before 4.14). */

@@ -16,8 +16,8 @@
  *     push       | the chain has no room                   | word := block before the chain
  *     exchange   | only_empty, and the chain is not empty  | word := another chain
  *
- * Sequences also read, before anything of a slot, whether the slots are open. Who closes them has all to himself, once a
- * barrier of the kernel's (membarrier, Linux 5.10) has restarted what was under way on any processor:
+ * Sequences also read, before anything of a slot, whether the slots are open. Who closes them has all to himself, once
+ * a barrier of the kernel's (membarrier, Linux 5.10) has restarted what was under way on any processor:
  *
  *     close:     open := 0;  barrier          each sequence has ended before the barrier, or begins anew after it and
  *                                             reads 0: it ends with NONE, as for a thread that is not registered

@@ -7,16 +7,16 @@
  *     parts of chunks, above the bound    at a tick; of a program that makes waves, a second later who freed it
  *     free dirty slices of some seconds   at a tick, once a second                                 who freed it
  *     the depot, what is cached           at a tick, each time half of what was out came home      who freed it
- *     free pages of spans                 at a tick: when the heap is nearly empty, or a second     who freed it
- *                                         after it shrank to half; waves as above
+ *     free pages of spans                 at a tick: when the heap is nearly empty, but for waves; who freed it
+ *                                         or two seconds after it shrank to half
  *     all of these                        nothing happens for two seconds                          the janitor
  *     huge blocks                         at their free                                            who frees
  *
- * A chunk that goes as a whole costs one call, and with huge pages next to nothing when it is touched again; parts of it
- * and pages of spans cost many calls and a fault for each page, and take its huge page apart. So these wait, where more
- * may become free in a moment. A heap that is nearly empty (an eighth of what was used at the crest) may have come to its
- * end, and there may be no tick after this one: then all goes at once. But where that happens again and again, three
- * times in as many seconds, the program makes waves, and wants it back.
+ * A chunk that goes as a whole costs one call, and with huge pages next to nothing when it is touched again; parts of
+ * it and pages of spans cost many calls and a fault for each page, and take its huge page apart. So these wait, where
+ * more may become free in a moment. A heap that is nearly empty (an eighth of what was used at the crest) may have come
+ * to its end, and there may be no tick after this one: then all goes at once. But where that happens again and again,
+ * three times in as many seconds, the program makes waves, and wants it back.
  *
  * While a janitor lives, dirty slices may stay up to what was used at the crest, and spans are left to it: that costs
  * no more than was resident already.
@@ -44,13 +44,13 @@ enum {
     EMMA_EMPTY_SHARE = 8,       /* it is nearly empty: than this */
     EMMA_EMPTY_BYTES = 1 << 20, /* or than this */
     EMMA_WAVES_MAX = 2,         /* of late; one is forgotten each second */
-    EMMA_SETTLED_SECONDS = 1,
-    EMMA_PART_SECONDS = 1, /* so old is a chunk that is not free as a whole, when parts of it are purged */
+    EMMA_SETTLED_SECONDS = 1,   /* for longer it has not halved again: it stays so */
+    EMMA_PART_SECONDS = 1,      /* so old is a chunk that is not free as a whole, when parts of it are purged */
 };
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);
 
-/* After any slow path that may have freed something: purge if it is time. Cost: four loads; when due, a system call for
+/* After any slow path that may have freed something: purge if it is time. Cost: five loads; when due, a system call for
  * each chunk purged, for about as much as was freed since the last tick. */
 static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
     size_t freed = ATOMIC_LOAD(&heap->depot.spans.regions.freed_slices, relaxed);
@@ -62,8 +62,8 @@ static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
         emma__purge_tick_due(heap, thread);
 }
 
-/* Purge up to so many slices of chunks that are free as a whole and have been dirty for at least so many seconds, and of
- * others that have been for part_seconds; highest address first. Returns: bytes purged. */
+/* Purge up to so many slices of chunks that are free as a whole and have been dirty for at least so many seconds, and
+ * of others that have been for part_seconds; highest address first. Returns: bytes purged. */
 size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds);
 
 /* Send home what is cached (of thread's own cache too, if given), then purge the free pages of spans that are in use.

@@ -20,19 +20,17 @@ static size_t live_bytes_of(emma_heap *heap) {
     return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
 }
 
-/* Whether next to nothing lives of what did at the crest. */
-static bool is_nearly_empty(emma_heap *heap) {
-    return live_bytes_of(heap) < ATOMIC_LOAD(&heap->purge.crest_slices, relaxed) * EMMA_SLICE_BYTES / EMMA_EMPTY_SHARE;
-}
-
-/* Whether the program is nearly empty again and again: then it does not mean to stay so, and is left alone for a second. */
+/* Whether next to nothing lives of what did at the crest, again and again: then the program does not mean to stay so,
+ * and is left alone for a second. */
 static bool makes_waves(emma_heap *heap, bool new_second) {
     emma_purge_state *purge = &heap->purge;
     uint32_t before = ATOMIC_LOAD(&purge->waves, relaxed);
     uint32_t waves = before - (new_second && before != 0);
-    if (live_bytes_of(heap) > ATOMIC_LOAD(&purge->crest_slices, relaxed) * EMMA_SLICE_BYTES / 2) {
+    size_t live = live_bytes_of(heap);
+    size_t crest = ATOMIC_LOAD(&purge->crest_slices, relaxed) << EMMA_SLICE_LOG2;
+    if (live > crest / 2) {
         ATOMIC_STORE(&purge->is_high, 1, relaxed);
-    } else if (ATOMIC_LOAD(&purge->is_high, relaxed) != 0 && is_nearly_empty(heap)) {
+    } else if (ATOMIC_LOAD(&purge->is_high, relaxed) != 0 && live < crest / EMMA_EMPTY_SHARE) {
         ATOMIC_STORE(&purge->is_high, 0, relaxed);
         waves += waves <= EMMA_WAVES_MAX;
     }
@@ -56,8 +54,8 @@ static void raise(_Atomic(size_t) *crest, size_t bytes) {
 }
 
 /* Give back what shrinking left in caches and spans: what is cached, each time half of what was out has come home, as a
- * cached block keeps a whole chunk from being free; pages between live blocks when the heap is nearly empty, or after a
- * second, as they cost a fault each if the program only makes room for more. */
+ * cached block keeps a whole chunk from being free; pages between live blocks when the heap is nearly empty, or two
+ * seconds later, as they cost a fault each if the program only makes room for more. */
 static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool waves) {
     emma_purge_state *purge = &heap->purge;
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);

@@ -1,7 +1,7 @@
 /* huge_pages.c: which chunks are to have huge pages. Interface in window.h and region.h.
  *
- * Each change from chunk to chunk in a tract is one mapping more for the kernel, which has a limit for these: a change that
- * would make more than EDGES_MAX of them is not made, or made for all chunks of the tract. */
+ * Each change from chunk to chunk in a tract is one mapping more for the kernel, which has a limit for these: a change
+ * that would make more than EDGES_MAX of them is not made, or made for all chunks of the tract. */
 #include "plat/plat.h"
 #include "region/window.h"
 
@@ -11,7 +11,9 @@ static unsigned edges(uint32_t chunks) {
     return emma__bits_count(chunks ^ chunks << 1);
 }
 
-/* The range must be one in which no two threads change the advice at once: it is the caller's. */
+/* The chunk is the caller's, or free slices of it are, so no two threads ask and end for it at once. But who ends for
+ * all of a tract may meet one who asks: then a bit tells wrong what the system was told, and pages are small that could
+ * be huge, or huge ones stay until the chunk goes back as a whole. */
 static bool advise(emma_tract *tract, unsigned from, unsigned to, bool wanted) {
     return emma__plat_huge_pages((uintptr_t)tract + ((uintptr_t)from << EMMA_CHUNK_LOG2),
                                  (size_t)(to - from) << EMMA_CHUNK_LOG2, wanted);

@@ -106,7 +106,7 @@ unsigned emma__regions_count_clean(uintptr_t address, unsigned n);
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk);
 
 /* A part of a chunk is to be purged: from now on its pages are small, until all of it was purged. Else the system would
- * make a huge page again of what is left, and all of the chunk resident. Cost: a system call, if they were to be huge. */
+ * make a huge page again of what is left, and all of the chunk resident. Cost: a system call, if they were huge. */
 void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk);
 
 /* The tract after this one (0: the first), in address order within a region. Returns: 0 at the end. */
@@ -149,8 +149,8 @@ void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank);
 /* Found the memory of a made heap: a tract whose first slices are the caller's, beside the tract's and the region's
  * own. They read as zero. The caller sets up an emma_regions there, and says so by emma__regions_settle.
  * Returns: where the caller's slices begin; 0 iff refused. Cost: one mapping. */
-/* What a founded heap is charged for itself: all that its tables may touch. The first slice (records of spans and what is
- * offered) 52 KiB, the region's header 12 KiB, the heap with stripes, shelves and the fit of lent memory 72 KiB. */
+/* What a founded heap is charged for itself: all that its tables may touch. The first slice (records of spans and what
+ * is offered) 52 KiB, the region's header 12 KiB, the heap with stripes, shelves and the fit of lent memory 72 KiB. */
 enum { EMMA_FOUNDED_BYTES = 136 * 1024 };
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices);
 void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices);

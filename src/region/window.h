@@ -23,9 +23,9 @@ emma_region *emma__window_open(emma_regions *regions, _Atomic(emma_region *) *pl
 /* A tract is mapped in its slot: set it up and publish it. */
 void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned mapped_slices);
 
-/* The chunks [from, to) of a tract, all of their slices clean, are to have huge pages from now on, if the heap has mapped
- * enough for that: one that is small would hold more than it uses. A heap with a limit never asks: what is resident would
- * not be what is charged (commit.h). Cost: a system call, if they are not yet. */
+/* The chunks [from, to) of a tract, all of their slices clean, are to have huge pages from now on, if the heap has
+ * mapped enough for that: one that is small would hold more than it uses. A heap with a limit never asks: what is
+ * resident would not be what is charged (commit.h). Cost: a system call, if they are not yet. */
 void emma__window_ask_huge_pages(emma_tract *tract, unsigned from, unsigned to);
 
 #endif

@@ -166,8 +166,8 @@ unsigned emma__spans_look(emma_spans *spans, uintptr_t start, emma_free_map *map
  * Requires: the address lies in mapped slices of a tract, not its own. Cost: O(slices of the run). */
 uintptr_t emma__span_run_of(uintptr_t address);
 
-/* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract. was_huge: its chunk had huge
- * pages, so pages may be resident that were never touched.
+/* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract. was_huge: its chunk had
+ * huge pages, so pages may be resident that were never touched.
  * Returns: bytes purged. Cost: claims the span if it is offered; a step for each free block; a system call for each run
  * of pages. */
 size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, bool was_huge);

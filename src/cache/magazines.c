@@ -3,6 +3,8 @@
 
 #include "plat/plat.h"
 
+enum { SHRINKS_MAX = 8 * EMMA_CLASS_COUNT }; /* more than what 255 blocks can be halved */
+
 static emma_chain load(const _Atomic(emma_chain) *word) {
     return ATOMIC_LOAD(word, relaxed); /* the owner's own word */
 }
@@ -70,8 +72,7 @@ static void earn(emma_magazines *magazines, emma_depot *depot) {
     uint32_t more = budget_of(magazines);
     magazines->too_little = 0;
     uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
-    uint32_t most = before > magazines->earned_bytes ? EMMA_CACHE_EARNED_BYTES / 4 * 3 : EMMA_CACHE_EARNED_BYTES;
-    while (before + more <= most) {
+    while (magazines->earned_bytes + more <= EMMA_CACHE_EARNED_BYTES && before + more <= EMMA_CACHES_EARNED_BYTES) {
         if (!ATOMIC_CAS(&depot->earned_bytes, &before, before + more, relaxed))
             continue;
         magazines->earned_bytes += more;
@@ -89,18 +90,30 @@ static void give_back(uint32_t bytes, emma_depot *depot) {
         ;
 }
 
-/* Let other classes give up what they have, going round, until the cache as a whole holds no more than it may. */
+/* The next magazines of a class are half as large as those it has. */
+static void shrink(emma_magazines *magazines, emma_depot *depot, unsigned class) {
+    unsigned before = magazines->shape[class].capacity;
+    unsigned after = before / 2;
+    if (after < EMMA_MAGAZINE_MIN_BLOCKS) {
+        forget(magazines, depot, class, true);
+        return;
+    }
+    emma_chain spare = load(&magazines->of[class].spare);
+    store(&magazines->of[class].spare, 0);
+    if (!emma__chain_is_empty(spare))
+        send_away(depot, class, spare, count_in(&magazines->shape[class].spare_count), true);
+    set_count(&magazines->shape[class].spare_count, 0);
+    magazines->granted_bytes -= emma__magazines_pair_bytes(class, before) - emma__magazines_pair_bytes(class, after);
+    magazines->shape[class].capacity = (uint8_t)after;
+}
+
+/* Let other classes shrink, going round, until the cache as a whole holds no more than it may. */
 static void keep_to_budget(emma_magazines *magazines, emma_depot *depot, unsigned class) {
-    /* The first time soon: threads that live shortly but work much get that far. */
-    unsigned patience = magazines->earned_bytes == 0 ? EMMA_CACHE_BUDGET_PATIENCE / 4 : EMMA_CACHE_BUDGET_PATIENCE;
-    if (++magazines->too_little > patience)
-        earn(magazines, depot);
     uint32_t budget = budget_of(magazines);
-    for (unsigned i = 0; i < EMMA_CLASS_COUNT && magazines->granted_bytes > budget; i++) {
+    for (unsigned i = 0; i < SHRINKS_MAX && magazines->granted_bytes > budget; i++) {
         unsigned victim = magazines->hand = magazines->hand % EMMA_CLASS_LAST + 1;
-        if (victim == class || magazines->shape[victim].capacity == 0)
-            continue;
-        forget(magazines, depot, victim, true);
+        if (victim != class && magazines->shape[victim].capacity != 0)
+            shrink(magazines, depot, victim);
     }
 }
 
@@ -111,6 +124,19 @@ static void set_capacity(emma_magazines *magazines, emma_depot *depot, unsigned 
     magazines->shape[class].capacity = (uint8_t)capacity;
     if (magazines->granted_bytes > budget_of(magazines))
         keep_to_budget(magazines, depot, class);
+}
+
+/* Whether a class may have so much more where others must pay for it: one that has magazines only if they were too
+ * small so often that it gains by it more than the others lose: where all miss equally often for each byte they have,
+ * the cache as a whole misses least. */
+static bool deserves(emma_magazines *magazines, emma_depot *depot, unsigned class, uint32_t more) {
+    if (++magazines->too_little > EMMA_CACHE_BUDGET_PATIENCE)
+        earn(magazines, depot);
+    unsigned misses = ++magazines->shape[class].misses;
+    if (magazines->shape[class].capacity != 0 && misses * EMMA_MAGAZINE_MISS_BYTES < more)
+        return false;
+    magazines->shape[class].misses = 0;
+    return true;
 }
 
 /* The next magazine of this class is twice as large. A large one grows only where the depot is too small for the class,
@@ -126,7 +152,8 @@ static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     if (after <= before)
         return;
     uint32_t more = emma__magazines_pair_bytes(class, after) - emma__magazines_pair_bytes(class, before);
-    if (!is_large || magazines->granted_bytes + more <= budget_of(magazines))
+    bool fits = magazines->granted_bytes + more <= budget_of(magazines);
+    if (fits || (!is_large && deserves(magazines, depot, class, more)))
         set_capacity(magazines, depot, class, after);
 }
 
@@ -204,9 +231,11 @@ void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool ke
 
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
     emma__magazines_flush(magazines, depot, keep_depot);
-    give_back(magazines->earned_bytes, depot);
+    uint32_t kept = magazines->earned_bytes / 2; /* for the next owner: threads that come and go are much alike */
+    give_back(magazines->earned_bytes - kept, depot);
     __builtin_memset(magazines->shape, 0, sizeof magazines->shape);
-    magazines->earned_bytes = magazines->too_little = magazines->granted_bytes = magazines->hand = 0;
+    magazines->earned_bytes = kept;
+    magazines->too_little = magazines->granted_bytes = magazines->hand = 0;
 }
 
 size_t emma__magazines_count(const emma_magazines *magazines, unsigned class) {

@@ -12,11 +12,12 @@
  *
  * Capacities grow by use: a class starts with a few blocks and doubles each time the depot is reached, up to 64 blocks
  * or 16 KiB, and up to 255 blocks where the depot is too small for it and no other class pays; not by frees while the
- * class shrinks. When the cache as a whole may hold more than its budget, another class gives up what it has. The
- * budget is earned: it doubles after it was too little for a while, out of what all caches of the heap may earn
- * together, so a thread that works much has a large cache, one that works a little and sleeps has not, and many do not
- * keep much. What sleepers have earned does not keep others from it for ever: while somebody wants more, it counts for
- * half as much each second.
+ * class shrinks. When the cache as a whole would hold more than its budget, a class grows only after it missed so often
+ * that it gains more than others lose, and these are halved in turn: the bytes go where they save most visits to the
+ * depot. The budget is earned: it doubles after it was too little for a while, out of what all caches of the heap may
+ * earn together, so a thread that works much has a large cache, one that works a little and sleeps has not, and many do
+ * not keep much. What sleepers have earned does not keep others from it for ever: while somebody wants more, it counts
+ * for half as much each second. Half of what was earned is the next owner's.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
@@ -31,8 +32,11 @@ enum {
     EMMA_MAGAZINE_MIN_BLOCKS = 2,
     EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
+    EMMA_MAGAZINE_MISS_BYTES =
+        1024, /* the cache being full, a class grows by so much for each time it ran out or over */
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
-    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what one cache of a heap may earn beyond that; several together 3/4 of it */
+    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what one cache may earn beyond that */
+    EMMA_CACHES_EARNED_BYTES = 3 << 20,  /* and all caches of a heap together */
     EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
 };
 
@@ -48,7 +52,7 @@ typedef struct emma_magazines {
         uint8_t capacity;                 /* of the next magazine; 0: not used yet */
         _Atomic(uint8_t) loaded_capacity; /* blocks + room of the loaded one */
         _Atomic(uint8_t) spare_count;
-        uint8_t unused;
+        uint8_t misses; /* the cache being full, since the last one that let the class grow */
     } shape[EMMA_CLASS_COUNT];
     uint32_t earned_bytes;  /* of budget */
     uint32_t too_little;    /* how often the budget was too little since the last one */

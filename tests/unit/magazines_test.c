@@ -188,6 +188,44 @@ static void budget_is_kept(void) {
     OK(EMMA_TORTURE || cache.earned_bytes > 0); /* it was too little all the time */
 }
 
+/* Where the budget is full, a class that runs out again and again grows at the cost of others. */
+static void who_misses_grows(void) {
+    fresh();
+    cache.earned_bytes = EMMA_CACHE_EARNED_BYTES; /* so that it earns no more */
+    for (unsigned round = 0; round < 40; round++) {
+        for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+            alloc_to_hand(class, 150);
+            free_from_hand(class, 150);
+        }
+    }
+    unsigned busy = 50;
+    cache.earned_bytes = 0; /* and now has far too much */
+    alloc_to_hand(104, 1);
+    free_from_hand(104, 1);
+    unsigned before = cache.shape[busy].capacity;
+    for (unsigned round = 0; round < 200; round++) {
+        alloc_to_hand(busy, 40);
+        free_from_hand(busy, 40);
+    }
+    OK(EMMA_TORTURE || cache.shape[busy].capacity > before);
+    OK(granted_bytes() <= budget_bytes());
+    OK(sound(0) && counts_are_exact());
+}
+
+/* The next owner of a cache begins with half of what this one earned. */
+static void half_of_what_was_earned_stays(void) {
+    fresh();
+    cache.earned_bytes = 1 << 20;
+    DEPOT->earned_bytes = 1 << 20;
+    alloc_to_hand(3, 50);
+    free_from_hand(3, 50);
+    emma__magazines_end(&cache, DEPOT, true);
+    IS(cache.earned_bytes, 1 << 19);
+    IS(DEPOT->earned_bytes, 1 << 19);
+    IS(cache.granted_bytes, 0);
+    OK(sound(0) && counts_are_exact());
+}
+
 /* Who works a little keeps a small cache. */
 static void budget_is_earned(void) {
     fresh();
@@ -285,6 +323,8 @@ TAP_MAIN({"all zero is an empty cache", starts_as_zero}, {"a cache may begin wit
          {"capacities grow, within bounds", capacities_grow_within_bounds},
          {"large magazines only where the depot has grown", large_only_where_the_depot_has_grown},
          {"what is granted stays within the budget", budget_is_kept}, {"the budget is earned", budget_is_earned},
+         {"who misses grows, others pay", who_misses_grows},
+         {"half of what was earned stays", half_of_what_was_earned_stays},
          {"what is held stays within the budget", bytes_held_stay_within_the_budget},
          {"flushing leaves nothing", flush_leaves_nothing},
          {"two caches, random steps, all blocks counted", random_steps})

@@ -79,7 +79,10 @@ static bool empty_shelf(emma_depot *depot, unsigned class) {
 
 /* How many slots of a shelf may be used for chains of this many bytes. */
 static unsigned slots_for(const emma_depot *depot, unsigned class, size_t chain_bytes) {
-    size_t slots = limit_of(ATOMIC_LOAD(&depot->shelf[class].doublings, relaxed)) / chain_bytes;
+    int32_t doublings = ATOMIC_LOAD(&depot->shelf[class].doublings, relaxed);
+    if (doublings <= EMMA_DEPOT_DOUBLINGS_MIN)
+        return 0; /* closed */
+    size_t slots = limit_of(doublings) / chain_bytes;
     slots = slots < EMMA_DEPOT_SLOTS ? slots : EMMA_DEPOT_SLOTS;
     return slots > SLOTS_MIN ? (unsigned)slots : SLOTS_MIN;
 }

@@ -11,7 +11,7 @@
  * A shelf may hold EMMA_DEPOT_BYTES at first. One that runs dry after it was full was too small: its limit doubles,
  * beyond EMMA_DEPOT_BYTES as far as all shelves together have not earned too much. Blocks in it keep their spans from
  * being given back: where a full shelf sends blocks home to spans that are nearly empty, again and again, it is emptied
- * and closed, that is, its limit made small; so it is when memory is wanted back. So a program that makes and frees
+ * and closed, that is, it takes nothing until it is asked in vain; so it is when memory is wanted back. So a program that makes and frees
  * batches finds them in the depot, and one that shrinks does not leave its memory there.
  *
  * The depot contains the layers below it, as each layer does.

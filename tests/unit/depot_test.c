@@ -164,6 +164,9 @@ static void limits_are_earned(void) {
     emma__depot_empty(&depot);
     OK(emma__depot_is_closed(&depot, class));
     IS(depot.shelves_earned_bytes, 0);
+    IS(put_many(class, 4), 0); /* closed: it takes nothing, */
+    run_dry(class);
+    OK(put_many(class, 4) > 0); /* until it was asked in vain */
     let_go(class);
     OK(sound(class, 0));
 }

@@ -72,7 +72,8 @@ static void earn(emma_magazines *magazines, emma_depot *depot) {
     uint32_t more = budget_of(magazines);
     magazines->too_little = 0;
     uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
-    while (magazines->earned_bytes + more <= EMMA_CACHE_EARNED_BYTES && before + more <= EMMA_CACHES_EARNED_BYTES) {
+    uint32_t most = before > magazines->earned_bytes ? EMMA_CACHE_EARNED_BYTES / 4 * 3 : EMMA_CACHE_EARNED_BYTES;
+    while (before + more <= most) {
         if (!ATOMIC_CAS(&depot->earned_bytes, &before, before + more, relaxed))
             continue;
         magazines->earned_bytes += more;
@@ -99,10 +100,13 @@ static void shrink(emma_magazines *magazines, emma_depot *depot, unsigned class)
         return;
     }
     emma_chain spare = load(&magazines->of[class].spare);
-    store(&magazines->of[class].spare, 0);
-    if (!emma__chain_is_empty(spare))
+    if (count_in(&magazines->shape[class].loaded_capacity) > before) { /* it was shrunk before */
+        give_up(magazines, depot, class, true);
+    } else if (!emma__chain_is_empty(spare)) {
+        store(&magazines->of[class].spare, 0);
         send_away(depot, class, spare, count_in(&magazines->shape[class].spare_count), true);
-    set_count(&magazines->shape[class].spare_count, 0);
+        set_count(&magazines->shape[class].spare_count, 0);
+    }
     magazines->granted_bytes -= emma__magazines_pair_bytes(class, before) - emma__magazines_pair_bytes(class, after);
     magazines->shape[class].capacity = (uint8_t)after;
 }
@@ -202,10 +206,15 @@ static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned cla
     if (is_small || magazines->shape[class].capacity == 0)
         grow(magazines, depot, class);
     unsigned capacity = magazines->shape[class].capacity;
+    unsigned loaded_count = count_in(&magazines->shape[class].loaded_capacity);
     store(&pair->spare, 0);
     store(&pair->loaded, emma__chain_empty(capacity));
-    if (!emma__chain_is_empty(loaded)) {
-        set_count(&magazines->shape[class].spare_count, count_in(&magazines->shape[class].loaded_capacity));
+    if (loaded_count > capacity && emma__chain_is_empty(spare)) { /* the class was shrunk: it is too large to stay */
+        spare = loaded;
+        spare_count = loaded_count;
+        set_count(&magazines->shape[class].spare_count, 0);
+    } else if (!emma__chain_is_empty(loaded)) {
+        set_count(&magazines->shape[class].spare_count, loaded_count);
         store(&pair->spare, loaded);
     }
     set_count(&magazines->shape[class].loaded_capacity, capacity);

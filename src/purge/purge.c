@@ -5,6 +5,11 @@
 
 #include "span/span_word.h"
 
+enum {
+    MOSTLY_FREE_SLICES = EMMA_CHUNK_SLICES / 4 * 3, /* a chunk with so many is purged for few calls */
+    SAMPLES = 64,                                   /* slices that are looked at, to know of all */
+};
+
 /* Seconds since a chunk became dirty; 0 where that was after now. */
 static uint32_t age_of(const emma_tract *tract, unsigned chunk, uint32_t now) {
     uint32_t since = ATOMIC_LOAD(&tract->dirty_since[chunk], relaxed);
@@ -18,8 +23,9 @@ static size_t purge_tract(emma_regions *regions, emma_tract *tract, size_t slice
     size_t purged = 0;
     for (unsigned chunk = EMMA_TRACT_CHUNKS; chunk-- > 0 && purged < slices;) {
         uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
-        bool is_whole = word >> 32 == UINT32_MAX;
-        if ((word & word >> 32 & UINT32_MAX) == 0 || age_of(tract, chunk, now) < (is_whole ? seconds : part_seconds))
+        bool is_mostly_free = emma__bits_count(word >> 32) >= MOSTLY_FREE_SLICES;
+        if ((word & word >> 32 & UINT32_MAX) == 0 ||
+            age_of(tract, chunk, now) < (is_mostly_free ? seconds : part_seconds))
             continue;
         purged += emma__regions_purge_chunk(regions, tract, chunk);
     }
@@ -53,11 +59,32 @@ static size_t compact_tract(emma_heap *heap, emma_tract *tract) {
         unsigned chunk = slice / EMMA_CHUNK_SLICES;
         bool was_huge = (huge >> chunk & 1) != 0;
         emma__spans_repair(tract, slice);
-        purged += emma__spans_purge(&heap->depot.spans, tract, slice, was_huge);
+        purged +=
+            emma__spans_purge(&heap->depot.spans, tract, slice, was_huge ? EMMA_SPAN_PURGE_HUGE : EMMA_SPAN_PURGE);
         if (was_huge && slice % EMMA_CHUNK_SLICES == EMMA_CHUNK_SLICES - 1)
             emma__regions_purge_chunk(emma__heap_regions(heap), tract, chunk); /* what was never touched, too */
     }
     return purged;
+}
+
+bool emma__purge_pays(emma_heap *heap) {
+    emma_spans *spans = &heap->depot.spans;
+    size_t stride = ATOMIC_LOAD(&spans->regions.mapped_slices, relaxed) / SAMPLES + 1;
+    size_t seen_bytes = 0;
+    size_t idle_bytes = 0;
+    for (emma_tract *tract = emma__regions_next_tract(&spans->regions, 0); tract != 0;
+         tract = emma__regions_next_tract(&spans->regions, tract)) {
+        unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
+        for (size_t slice = EMMA_TRACT_META_SLICES; slice < mapped; slice += stride) {
+            const emma_span *span = &emma__span_table_of(tract)->record[slice];
+            unsigned class = emma__span_class(span);
+            if (class == EMMA_CLASS_NONE || class >= EMMA_CLASS_COUNT)
+                continue;
+            seen_bytes += (size_t)ATOMIC_LOAD(&span->slices, relaxed) << EMMA_SLICE_LOG2;
+            idle_bytes += emma__spans_purge(spans, tract, (unsigned)slice, EMMA_SPAN_LOOK);
+        }
+    }
+    return idle_bytes >= seen_bytes / 4 * 3;
 }
 
 size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {

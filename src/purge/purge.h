@@ -2,21 +2,25 @@
  *
  *     what                                when                                                     by whom
  *     -----------------------------------+--------------------------------------------------------+---------------
- *     chunks free as a whole, above a     at a tick: 1 MiB is dirty, and as much was given back     who freed it
- *     bound                               since the last one; or 1 MiB came home to spans
- *     parts of chunks, above the bound    at a tick; of a program that makes waves, a second later who freed it
+ *     chunks that are mostly free,        at a tick: 1 MiB is dirty, and as much was given back    who freed it
+ *     above a bound                       since the last one; or 1 MiB came home to spans, or less
+ *                                         where little is left of much
+ *     parts of others, above the bound    at a tick; of a program that makes waves, a second later who freed it
  *     free dirty slices of some seconds   at a tick, once a second                                 who freed it
  *     the depot, what is cached           at a tick, each time half of what was out came home      who freed it
- *     free pages of spans                 at a tick: when the heap is nearly empty, but for waves; who freed it
- *                                         or two seconds after it shrank to half
+ *     free pages of spans                 at a tick: when the heap is nearly empty and most of     who freed it
+ *                                         what spans have is such pages, but for waves; or two
+ *                                         seconds after it shrank to half
  *     all of these                        nothing happens for two seconds                          the janitor
  *     huge blocks                         at their free                                            who frees
  *
  * A chunk that goes as a whole costs one call, and with huge pages next to nothing when it is touched again; parts of
- * it and pages of spans cost many calls and a fault for each page, and take its huge page apart. So these wait, where
+ * one and pages of spans cost many calls and a fault for each page, and take its huge page apart. So these wait, where
  * more may become free in a moment. A heap that is nearly empty (an eighth of what was used at the crest) may have come
- * to its end, and there may be no tick after this one: then all goes at once. But where that happens again and again,
- * three times in as many seconds, the program makes waves, and wants it back.
+ * to its end, and there may be no tick after this one: then all goes at once, but pages of spans only if they are most
+ * of what spans have (it is asked again each time half of the rest went): where blocks are freed at random few pages
+ * are free at first, and whole spans soon after. Where a heap is nearly empty again and again, three times in as many
+ * seconds, the program makes waves, and wants it back.
  *
  * While a janitor lives, dirty slices may stay up to what was used at the crest, and spans are left to it: that costs
  * no more than was resident already.
@@ -38,14 +42,15 @@ enum {
     EMMA_PATIENCE_MAX = 6,
     EMMA_REGRET_SHARE = 64,
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
-    EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20, /* come home to spans */
+    EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20,     /* come home to spans */
+    EMMA_TICK_MIN_BYTES = EMMA_TORTURE ? 1 << 12 : 1 << 16, /* the same, where little is left of much */
     EMMA_SHRINK_FLOOR_BYTES = 1 << 18,
     EMMA_SHRINK_SHARE = 2,      /* it shrank: less than this part is left */
     EMMA_EMPTY_SHARE = 8,       /* it is nearly empty: than this */
     EMMA_EMPTY_BYTES = 1 << 20, /* or than this */
     EMMA_WAVES_MAX = 2,         /* of late; one is forgotten each second */
     EMMA_SETTLED_SECONDS = 1,   /* for longer it has not halved again: it stays so */
-    EMMA_PART_SECONDS = 1,      /* so old is a chunk that is not free as a whole, when parts of it are purged */
+    EMMA_PART_SECONDS = 1,      /* so old is a chunk of which much is used, when parts of it are purged */
 };
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);
@@ -62,13 +67,17 @@ static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
         emma__purge_tick_due(heap, thread);
 }
 
-/* Purge up to so many slices of chunks that are free as a whole and have been dirty for at least so many seconds, and
+/* Purge up to so many slices of chunks that are mostly free and have been dirty for at least so many seconds, and
  * of others that have been for part_seconds; highest address first. Returns: bytes purged. */
 size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds);
 
 /* Send home what is cached (of thread's own cache too, if given), then purge the free pages of spans that are in use.
  * Returns: bytes purged. One thread at a time; others return 0 at once. */
 size_t emma__purge_compact(emma_heap *heap, emma_thread *thread);
+
+/* Whether that would purge most of the memory of spans (three quarters), by a look at some of them. Cost: as much, for each one
+ * looked at, but for the system calls. */
+bool emma__purge_pays(emma_heap *heap);
 
 /* Both, for everything. */
 size_t emma__purge_all(emma_heap *heap, emma_thread *thread);

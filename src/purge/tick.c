@@ -53,20 +53,28 @@ static void raise(_Atomic(size_t) *crest, size_t bytes) {
         ATOMIC_STORE(crest, bytes, relaxed); /* a race loses a little of the crest */
 }
 
-/* Give back what shrinking left in caches and spans: what is cached, each time half of what was out has come home, as a
- * cached block keeps a whole chunk from being free; pages between live blocks when the heap is nearly empty, or two
- * seconds later, as they cost a fault each if the program only makes room for more. */
+/* Give back what shrinking left in caches and spans: what is cached, each time half of what was out has come home (or
+ * seven eighths, however often that was regretted), as a cached block keeps a whole chunk from being free; pages
+ * between live blocks when the heap is nearly empty, or two seconds later, as they cost a fault each if the program
+ * only makes room for more. */
 static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool waves) {
     emma_purge_state *purge = &heap->purge;
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
     size_t crest = ATOMIC_LOAD(&purge->crest_bytes, relaxed);
     size_t patient = out + ((size_t)EMMA_SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
     bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > EMMA_SETTLED_SECONDS;
-    bool has_halved = patient < ATOMIC_LOAD(&purge->cached_bytes, relaxed) / EMMA_SHRINK_SHARE;
+    size_t cached_at = ATOMIC_LOAD(&purge->cached_bytes, relaxed);
+    bool has_halved = patient < cached_at / EMMA_SHRINK_SHARE;
+    bool has_collapsed = out < cached_at / EMMA_EMPTY_SHARE && cached_at > EMMA_EMPTY_BYTES;
     bool is_empty = out < crest / EMMA_EMPTY_SHARE || (has_halved && out < EMMA_EMPTY_BYTES);
-    if ((is_empty && !waves && crest > EMMA_EMPTY_BYTES) || (is_settled && patient < crest / EMMA_SHRINK_SHARE)) {
+    bool may_end = is_empty && !waves && crest > EMMA_EMPTY_BYTES;
+    if (may_end && out >= EMMA_EMPTY_BYTES && !emma__purge_pays(heap)) {
+        may_end = false;
+        ATOMIC_STORE(&purge->crest_bytes, crest / 2, relaxed); /* so that it is asked again when half of that is left */
+    }
+    if (may_end || (is_settled && patient < crest / EMMA_SHRINK_SHARE)) {
         emma__purge_compact(heap, thread);
-    } else if (has_halved) {
+    } else if (has_halved || has_collapsed) {
         emma__heap_collect(heap, thread);
         ATOMIC_STORE(&purge->cached_bytes, ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed), relaxed);
         ATOMIC_STORE(&purge->cached_second, now, relaxed);
@@ -104,6 +112,13 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
         ATOMIC_STORE(&purge->patience, patience - 1, relaxed);
 }
 
+/* How much is to come home until the next tick: half of what is out, where that is the rest of much. */
+static size_t bytes_to_next(const emma_heap *heap, size_t out) {
+    if (out >= 2 * (size_t)EMMA_TICK_BYTES || ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed) <= EMMA_EMPTY_BYTES)
+        return EMMA_TICK_BYTES;
+    return out > 2 * (size_t)EMMA_TICK_MIN_BYTES ? out / 2 : EMMA_TICK_MIN_BYTES;
+}
+
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     emma_regions *regions = emma__heap_regions(heap);
     size_t freed = ATOMIC_LOAD(&regions->freed_slices, relaxed);
@@ -111,7 +126,10 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     size_t home = ATOMIC_LOAD(&heap->depot.spans.home_bytes, relaxed);
     if ((ptrdiff_t)(freed - ticked) < 0 || !ATOMIC_CAS(&heap->purge.ticked_slices, &ticked, freed, relaxed))
         return; /* another thread ticks */
-    ATOMIC_STORE(&heap->purge.ticked_bytes, home, relaxed);
+    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    raise(&heap->purge.crest_bytes, out);
+    raise(&heap->purge.cached_bytes, out);
+    ATOMIC_STORE(&heap->purge.ticked_bytes, home - (EMMA_TICK_BYTES - bytes_to_next(heap, out)), relaxed);
 
     uint32_t now = emma__plat_seconds();
     bool new_second = now != ATOMIC_EXCHANGE(&heap->purge.ticked_second, now, relaxed);
@@ -120,9 +138,6 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     uint32_t old = (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed);
     if (new_second)
         emma__purge_dirty(heap, freed - ticked, old, old);
-    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
-    raise(&heap->purge.crest_bytes, out);
-    raise(&heap->purge.cached_bytes, out);
     emma__janitor_start(heap);
     bool waves = makes_waves(heap, new_second);
     if (!emma__janitor_runs(heap))

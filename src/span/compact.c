@@ -73,8 +73,9 @@ static bool purge_lines(uintptr_t start, uint64_t lines) {
     return done;
 }
 
-/* The owner of a span gives back its idle pages. */
-static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsigned class, bool was_huge) {
+/* The owner of a span gives back its idle pages, or only looks how many there are. */
+static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, emma_span_purge how) {
+    unsigned class = emma__span_class(span);
     /* All lines that a block overlaps; in the last of them none may start, and then nothing is carved there. */
     size_t body_bytes = (size_t)emma__class_table[class].blocks * emma__class_table[class].size_bytes;
     unsigned lines = (unsigned)emma__bits_div_up(body_bytes, EMMA_LINE_BYTES);
@@ -86,6 +87,11 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     size_t page_bytes = emma__regions_page_bytes(&spans->regions);
     uint64_t idle = idle_lines(&map, class, lines);
     uint64_t newly = pages_to_purge(idle, span->fresh_lines, page_bytes);
+    if (how == EMMA_SPAN_LOOK) {
+        rebuild_local(span, start, class, &map, lines);
+        return emma__line_bytes(newly);
+    }
+    bool was_huge = how == EMMA_SPAN_PURGE_HUGE;
     uint64_t resident = was_huge ? pages_to_purge(idle, 0, page_bytes) : 0;
     if (newly == 0 && resident == 0 && came_home == EMMA_SPAN_NO_BLOCK)
         return 0;
@@ -110,7 +116,7 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, unsig
     return emma__line_bytes(purged);
 }
 
-size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, bool was_huge) {
+size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, emma_span_purge how) {
     emma_span *span = &emma__span_table_of(tract)->record[slice];
     emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, relaxed));
     if (word.class == EMMA_CLASS_NONE || word.class >= EMMA_CLASS_COUNT)
@@ -119,7 +125,7 @@ size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, b
     if (at_home_bytes < EMMA_LINE_BYTES || !emma__offer_claim_span(tract, word.class, slice))
         return 0;
     uintptr_t start = emma__tract_address(tract, slice);
-    size_t purged = compact(spans, span, start, word.class, was_huge);
+    size_t purged = compact(spans, span, start, how);
     emma__span_disown(spans, span, start, 0);
     return purged;
 }

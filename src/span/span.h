@@ -166,11 +166,14 @@ unsigned emma__spans_look(emma_spans *spans, uintptr_t start, emma_free_map *map
  * Requires: the address lies in mapped slices of a tract, not its own. Cost: O(slices of the run). */
 uintptr_t emma__span_run_of(uintptr_t address);
 
-/* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract. was_huge: its chunk had
- * huge pages, so pages may be resident that were never touched.
+/* LOOK: only say what would be purged. PURGE_HUGE: the chunk had huge pages, so pages may be resident that were never
+ * touched. */
+typedef enum emma_span_purge { EMMA_SPAN_LOOK, EMMA_SPAN_PURGE, EMMA_SPAN_PURGE_HUGE } emma_span_purge;
+
+/* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract.
  * Returns: bytes purged. Cost: claims the span if it is offered; a step for each free block; a system call for each run
  * of pages. */
-size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, bool was_huge);
+size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, emma_span_purge how);
 
 /* Take back every block and every large run. Requires: nobody uses the spans. Cost: a step for each slice. */
 void emma__spans_reset(emma_spans *spans);

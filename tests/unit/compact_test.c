@@ -45,7 +45,7 @@ static uintptr_t start_of(const void *block) {
 }
 
 static size_t purge(uintptr_t start) {
-    return emma__spans_purge(&spans, emma__tract_of(start), emma__tract_slice_of(start), false);
+    return emma__spans_purge(&spans, emma__tract_of(start), emma__tract_slice_of(start), EMMA_SPAN_PURGE);
 }
 
 /* The pages of [start, start + size) that a live block overlaps. */

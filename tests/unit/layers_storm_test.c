@@ -99,7 +99,7 @@ static void *refill_and_return(void *unused) {
         if (step % 1000 == 0) {
             emma_tract *tract = emma__regions_next_tract(&spans->regions, 0);
             for (unsigned slice = 1; slice < EMMA_TRACT_SLICES; slice++)
-                emma__spans_purge(spans, tract, slice, false);
+                emma__spans_purge(spans, tract, slice, EMMA_SPAN_PURGE);
         }
     }
     for (unsigned which = 0; which < 8; which++)

@@ -123,23 +123,41 @@ static void young_memory_stays(void) {
     IS(emma__purge_dirty(&heap, SIZE_MAX, 10, 10), EMMA_CHUNK_BYTES);
 }
 
-/* Of a chunk that is partly in use the free part stays for a second, if the program makes waves; then it goes too. */
+/* Of a chunk of which much is in use the free part stays for a second, if the program makes waves; then it goes too. */
 static void parts_of_chunks_go_later(void) {
     fresh();
     heap.purge.dirty_bytes = 0;
     heap.purge.waves = 100; /* or parts go at once */
-    enum { CHUNKS = 8 };
-    for (unsigned i = 0; i < 2 * CHUNKS; i++)
-        held[i] = alloc_filled(EMMA_CHUNK_BYTES / 2, i);
+    enum { CHUNKS = 8, QUARTER_BYTES = EMMA_CHUNK_BYTES / 4 };
+    for (unsigned i = 0; i < 4 * CHUNKS; i++)
+        held[i] = alloc_filled(QUARTER_BYTES, i);
     regions()->now_seconds = emma__plat_seconds();
-    for (unsigned i = 0; i < 2 * CHUNKS; i += 2) /* one half of each chunk */
+    for (unsigned i = 0; i < 4 * CHUNKS; i += 2) /* about one half of each chunk */
         free_and_tick(held[i]);
     OK(dirty_bytes() >= (CHUNKS - 1) * (size_t)EMMA_CHUNK_BYTES / 2);
     IS(emma__purge_dirty(&heap, SIZE_MAX, 0, 1), 0);
     regions()->now_seconds++;
     OK(emma__purge_dirty(&heap, SIZE_MAX, 0, 1) >= (CHUNKS - 1) * (size_t)EMMA_CHUNK_BYTES / 2);
-    for (unsigned i = 1; i < 2 * CHUNKS; i += 2)
-        OK(unit_is_filled(held[i], EMMA_CHUNK_BYTES / 2, i));
+    for (unsigned i = 1; i < 4 * CHUNKS; i += 2)
+        OK(unit_is_filled(held[i], QUARTER_BYTES, i));
+    OK(unit_heap_sound(&heap, 0));
+}
+
+/* But where next to nothing of a chunk is used, it goes at once. */
+static void mostly_free_chunks_go_at_once(void) {
+    fresh();
+    heap.purge.dirty_bytes = 0;
+    heap.purge.waves = 100;
+    enum { CHUNKS = 8, EIGHTH_BYTES = EMMA_CHUNK_BYTES / 8 };
+    for (unsigned i = 0; i < 8 * CHUNKS; i++)
+        held[i] = alloc_filled(EIGHTH_BYTES, i);
+    regions()->now_seconds = emma__plat_seconds();
+    for (unsigned i = 0; i < 8 * CHUNKS; i++)
+        if (i % 8 != 5)
+            free_and_tick(held[i]);
+    OK(dirty_bytes() <= EMMA_CHUNK_BYTES + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES);
+    for (unsigned i = 5; i < 8 * CHUNKS; i += 8)
+        OK(unit_is_filled(held[i], EIGHTH_BYTES, i));
     OK(unit_heap_sound(&heap, 0));
 }
 
@@ -235,6 +253,7 @@ TAP_MAIN({"dirty memory is bounded at every step", dirty_memory_is_bounded},
          {"the bound is an option", the_bound_is_an_option},
          {"the highest address is purged first", purges_from_the_top}, {"young dirty memory stays", young_memory_stays},
          {"parts of chunks go a second later", parts_of_chunks_go_later},
+         {"of mostly free chunks at once", mostly_free_chunks_go_at_once},
          {"compaction gives pages back", compaction_gives_pages_back},
          {"one compaction at a time", one_compaction_at_a_time}, {"an empty heap is purged", an_empty_heap_is_purged},
          {"a random life with ticks and compactions", random_steps})

@@ -3,8 +3,6 @@
 
 #include "plat/plat.h"
 
-enum { SHRINKS_MAX = 8 * EMMA_CLASS_COUNT }; /* more than what 255 blocks can be halved */
-
 static emma_chain load(const _Atomic(emma_chain) *word) {
     return ATOMIC_LOAD(word, relaxed); /* the owner's own word */
 }
@@ -67,10 +65,11 @@ static uint32_t budget_of(const emma_magazines *magazines) {
     return EMMA_CACHE_BUDGET_BYTES + magazines->earned_bytes;
 }
 
-/* Double the budget, if all caches together have not earned too much. */
+/* Double the budget, or have what the last owner's tells, if all caches together have not earned too much. */
 static void earn(emma_magazines *magazines, emma_depot *depot) {
     uint32_t more = budget_of(magazines);
-    magazines->too_little = 0;
+    more = more > magazines->heritage_bytes ? more : magazines->heritage_bytes;
+    magazines->heritage_bytes = magazines->too_little = 0;
     uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
     uint32_t most = before > magazines->earned_bytes ? EMMA_CACHE_EARNED_BYTES / 4 * 3 : EMMA_CACHE_EARNED_BYTES;
     while (before + more <= most) {
@@ -111,10 +110,11 @@ static void shrink(emma_magazines *magazines, emma_depot *depot, unsigned class)
     magazines->shape[class].capacity = (uint8_t)after;
 }
 
-/* Let other classes shrink, going round, until the cache as a whole holds no more than it may. */
+/* Let other classes shrink, going round, until the cache as a whole holds no more than it may, or this class alone. */
 static void keep_to_budget(emma_magazines *magazines, emma_depot *depot, unsigned class) {
-    uint32_t budget = budget_of(magazines);
-    for (unsigned i = 0; i < SHRINKS_MAX && magazines->granted_bytes > budget; i++) {
+    uint32_t own = emma__magazines_pair_bytes(class, magazines->shape[class].capacity);
+    uint32_t most = budget_of(magazines) > own ? budget_of(magazines) : own;
+    while (magazines->granted_bytes > most) {
         unsigned victim = magazines->hand = magazines->hand % EMMA_CLASS_LAST + 1;
         if (victim != class && magazines->shape[victim].capacity != 0)
             shrink(magazines, depot, victim);
@@ -212,7 +212,6 @@ static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned cla
     if (loaded_count > capacity && emma__chain_is_empty(spare)) { /* the class was shrunk: it is too large to stay */
         spare = loaded;
         spare_count = loaded_count;
-        set_count(&magazines->shape[class].spare_count, 0);
     } else if (!emma__chain_is_empty(loaded)) {
         set_count(&magazines->shape[class].spare_count, loaded_count);
         store(&pair->spare, loaded);
@@ -240,11 +239,11 @@ void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool ke
 
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
     emma__magazines_flush(magazines, depot, keep_depot);
-    uint32_t kept = magazines->earned_bytes / 2; /* for the next owner: threads that come and go are much alike */
-    give_back(magazines->earned_bytes - kept, depot);
+    give_back(magazines->earned_bytes, depot);
     __builtin_memset(magazines->shape, 0, sizeof magazines->shape);
-    magazines->earned_bytes = kept;
-    magazines->too_little = magazines->granted_bytes = magazines->hand = 0;
+    magazines->heritage_bytes = magazines->earned_bytes / 2; /* threads that come and go are much alike */
+    magazines->too_little = magazines->earned_bytes != 0 ? EMMA_CACHE_BUDGET_PATIENCE : 0;
+    magazines->earned_bytes = magazines->granted_bytes = magazines->hand = 0;
 }
 
 size_t emma__magazines_count(const emma_magazines *magazines, unsigned class) {

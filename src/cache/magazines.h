@@ -17,7 +17,7 @@
  * depot. The budget is earned: it doubles after it was too little for a while, out of what all caches of the heap may
  * earn together, so a thread that works much has a large cache, one that works a little and sleeps has not, and many do
  * not keep much. What sleepers have earned does not keep others from it for ever: while somebody wants more, it counts
- * for half as much each second. Half of what was earned is the next owner's.
+ * for half as much each second. The next owner earns half of what this one had at once, if there is so much.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
@@ -51,12 +51,13 @@ typedef struct emma_magazines {
         uint8_t capacity;                 /* of the next magazine; 0: not used yet */
         _Atomic(uint8_t) loaded_capacity; /* blocks + room of the loaded one */
         _Atomic(uint8_t) spare_count;
-        uint8_t misses; /* the cache being full, since the last one that let the class grow */
+        uint8_t misses; /* the cache being full, since the class last grew at the cost of others */
     } shape[EMMA_CLASS_COUNT];
-    uint32_t earned_bytes;  /* of budget */
-    uint32_t too_little;    /* how often the budget was too little since the last one */
-    uint32_t granted_bytes; /* sum of 2 * capacity * size */
-    uint32_t hand;          /* the class that shrinks next */
+    uint32_t earned_bytes;   /* of budget */
+    uint32_t heritage_bytes; /* what the next owner earns first, if there is so much */
+    uint32_t too_little;     /* how often the budget was too little since the last one */
+    uint32_t granted_bytes;  /* sum of 2 * capacity * size */
+    uint32_t hand;           /* the class that shrinks next */
 } emma_magazines;
 
 /* What the two magazines of a class may hold together. */
@@ -75,7 +76,7 @@ void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned
  * all of it home. */
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
 
-/* The owner is gone: send everything away, give back what was earned, and begin anew. keep_depot false where the owner
+/* The owner is gone: send everything away, give back what was earned, and begin anew, with a heritage. keep_depot false where the owner
  * may have stopped in the middle of an operation: the counts, which the depot needs, may then be wrong; the chains are
  * not. */
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot);

@@ -212,17 +212,30 @@ static void who_misses_grows(void) {
     OK(sound(0) && counts_are_exact());
 }
 
-/* The next owner of a cache begins with half of what this one earned. */
-static void half_of_what_was_earned_stays(void) {
+/* The next owner of a cache earns half of what this one had at its first need, if there is so much; once. */
+static void half_of_what_was_earned_is_inherited(void) {
     fresh();
     cache.earned_bytes = 1 << 20;
     DEPOT->earned_bytes = 1 << 20;
     alloc_to_hand(3, 50);
     free_from_hand(3, 50);
     emma__magazines_end(&cache, DEPOT, true);
+    IS(cache.earned_bytes, 0);
+    IS(DEPOT->earned_bytes, 0);
+    IS(cache.granted_bytes, 0);
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT && cache.earned_bytes == 0; class ++) {
+        alloc_to_hand(class, 10);
+        free_from_hand(class, 10);
+    }
     IS(cache.earned_bytes, 1 << 19);
     IS(DEPOT->earned_bytes, 1 << 19);
-    IS(cache.granted_bytes, 0);
+    emma__magazines_end(&cache, DEPOT, true);
+    emma__magazines_end(&cache, DEPOT, true); /* an owner who needed nothing */
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+        alloc_to_hand(class, 2);
+        free_from_hand(class, 2);
+    }
+    IS(cache.earned_bytes, 0);
     OK(sound(0) && counts_are_exact());
 }
 
@@ -324,7 +337,7 @@ TAP_MAIN({"all zero is an empty cache", starts_as_zero}, {"a cache may begin wit
          {"large magazines only where the depot has grown", large_only_where_the_depot_has_grown},
          {"what is granted stays within the budget", budget_is_kept}, {"the budget is earned", budget_is_earned},
          {"who misses grows, others pay", who_misses_grows},
-         {"half of what was earned stays", half_of_what_was_earned_stays},
+         {"half of what was earned is inherited", half_of_what_was_earned_is_inherited},
          {"what is held stays within the budget", bytes_held_stay_within_the_budget},
          {"flushing leaves nothing", flush_leaves_nothing},
          {"two caches, random steps, all blocks counted", random_steps})

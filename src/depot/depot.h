@@ -11,8 +11,9 @@
  * A shelf may hold EMMA_DEPOT_BYTES at first. One that runs dry after it was full was too small: its limit doubles,
  * beyond EMMA_DEPOT_BYTES as far as all shelves together have not earned too much. Blocks in it keep their spans from
  * being given back: where a full shelf sends blocks home to spans that are nearly empty, again and again, it is emptied
- * and closed, that is, it takes nothing until it is asked in vain; so it is when memory is wanted back. So a program that makes and frees
- * batches finds them in the depot, and one that shrinks does not leave its memory there.
+ * and closed, that is, it takes nothing until it has refused something and then is asked in vain; so it is when memory
+ * is wanted back. So a program that makes and frees batches finds them in the depot, and one that shrinks does not leave
+ * its memory there.
  *
  * The depot contains the layers below it, as each layer does.
  * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class, and EMMA_DEPOT_EARNED_BYTES for all.
@@ -26,7 +27,7 @@ enum {
     EMMA_DEPOT_SLOTS = 62,
     EMMA_DEPOT_BYTES = 256 * 1024,
     EMMA_DEPOT_DOUBLINGS_MAX = 2,
-    EMMA_DEPOT_DOUBLINGS_MIN = -5,
+    EMMA_DEPOT_DOUBLINGS_MIN = -5,     /* closed */
     EMMA_DEPOT_EARNED_BYTES = 4 << 20, /* what the limits of all shelves may be above EMMA_DEPOT_BYTES, together */
 };
 
@@ -61,7 +62,7 @@ void emma__depot_empty(emma_depot *depot);
 /* Forget everything. Requires: nobody uses it. */
 void emma__depot_forget(emma_depot *depot);
 
-/* Whether the shelf of a class is small at present because the class shrank. */
+/* Whether the shelf of a class is closed, or smaller than at first since it was. */
 static inline bool emma__depot_is_closed(const emma_depot *depot, unsigned class) {
     return ATOMIC_LOAD(&depot->shelf[class].doublings, relaxed) < 0;
 }

@@ -80,17 +80,16 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, emma_
     size_t body_bytes = (size_t)emma__class_table[class].blocks * emma__class_table[class].size_bytes;
     unsigned lines = (unsigned)emma__bits_div_up(body_bytes, EMMA_LINE_BYTES);
     emma_free_map map = {{0}};
-    uint16_t came_home = emma__span_take_head(span);
+    bool looks = how == EMMA_SPAN_LOOK; /* then all stays as it is; nobody else unlinks */
+    uint16_t came_home = looks ? (uint16_t)ATOMIC_LOAD(&span->word, acquire) : emma__span_take_head(span);
     emma__free_map_chain(&map, came_home, start, class);
     emma__free_map_chain(&map, span->local, start, class);
     emma__free_map_fresh(&map, span->fresh_lines, class);
     size_t page_bytes = emma__regions_page_bytes(&spans->regions);
     uint64_t idle = idle_lines(&map, class, lines);
     uint64_t newly = pages_to_purge(idle, span->fresh_lines, page_bytes);
-    if (how == EMMA_SPAN_LOOK) {
-        rebuild_local(span, start, class, &map, lines);
+    if (looks)
         return emma__line_bytes(newly);
-    }
     bool was_huge = how == EMMA_SPAN_PURGE_HUGE;
     uint64_t resident = was_huge ? pages_to_purge(idle, 0, page_bytes) : 0;
     if (newly == 0 && resident == 0 && came_home == EMMA_SPAN_NO_BLOCK)

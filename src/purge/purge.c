@@ -69,7 +69,8 @@ static size_t compact_tract(emma_heap *heap, emma_tract *tract) {
 
 bool emma__purge_pays(emma_heap *heap) {
     emma_spans *spans = &heap->depot.spans;
-    size_t stride = ATOMIC_LOAD(&spans->regions.mapped_slices, relaxed) / SAMPLES + 1;
+    size_t stride = ATOMIC_LOAD(&spans->regions.mapped_slices, relaxed) / SAMPLES |
+                    1; /* odd: spans of several slices begin at even ones */
     size_t seen_bytes = 0;
     size_t idle_bytes = 0;
     for (emma_tract *tract = emma__regions_next_tract(&spans->regions, 0); tract != 0;

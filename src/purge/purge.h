@@ -26,8 +26,8 @@
  * no more than was resident already.
  *
  * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
- * it with page faults: as long as that happens, the share doubles, up to four times what is used, and caches are left
- * alone for longer; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest
+ * it with page faults: as long as that happens, dirty_bytes counts twice and the share doubles, up to four times what is
+ * used, and caches are left alone for longer; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest
  * address, so it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were
  * allocated, so nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
  *
@@ -45,12 +45,13 @@ enum {
     EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20,     /* come home to spans */
     EMMA_TICK_MIN_BYTES = EMMA_TORTURE ? 1 << 12 : 1 << 16, /* the same, where little is left of much */
     EMMA_SHRINK_FLOOR_BYTES = 1 << 18,
-    EMMA_SHRINK_SHARE = 2,      /* it shrank: less than this part is left */
-    EMMA_EMPTY_SHARE = 8,       /* it is nearly empty: than this */
-    EMMA_EMPTY_BYTES = 1 << 20, /* or than this */
-    EMMA_WAVES_MAX = 2,         /* of late; one is forgotten each second */
-    EMMA_SETTLED_SECONDS = 1,   /* for longer it has not halved again: it stays so */
-    EMMA_PART_SECONDS = 1,      /* so old is a chunk of which much is used, when parts of it are purged */
+    EMMA_SHRINK_SHARE = 2,          /* it shrank: less than this part is left */
+    EMMA_EMPTY_SHARE = 8,           /* it is nearly empty: than this */
+    EMMA_EMPTY_BYTES = 1 << 20,     /* or than this */
+    EMMA_COLLAPSE_BYTES = 16 << 20, /* from so much on caches are emptied after a collapse, however often */
+    EMMA_WAVES_MAX = 2,             /* of late; one is forgotten each second */
+    EMMA_SETTLED_SECONDS = 1,       /* for longer it has not halved again: it stays so */
+    EMMA_PART_SECONDS = 1,          /* so old is a chunk of which much is used, when parts of it are purged */
 };
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);
@@ -75,8 +76,8 @@ size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint3
  * Returns: bytes purged. One thread at a time; others return 0 at once. */
 size_t emma__purge_compact(emma_heap *heap, emma_thread *thread);
 
-/* Whether that would purge most of the memory of spans (three quarters), by a look at some of them. Cost: as much, for each one
- * looked at, but for the system calls. */
+/* Whether that would purge most of the memory of spans (three quarters), by a look at some of them. Cost: as much, for
+ * each one looked at, but for the system calls. */
 bool emma__purge_pays(emma_heap *heap);
 
 /* Both, for everything. */

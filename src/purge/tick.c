@@ -40,8 +40,10 @@ static bool makes_waves(emma_heap *heap, bool new_second) {
 }
 
 size_t emma__purge_bound(emma_heap *heap, bool new_second) {
-    size_t share = live_bytes_of(heap) >> EMMA_DIRTY_SHARE_LOG2 << ATOMIC_LOAD(&heap->purge.patience, relaxed);
+    uint32_t patience = ATOMIC_LOAD(&heap->purge.patience, relaxed);
+    size_t share = live_bytes_of(heap) >> EMMA_DIRTY_SHARE_LOG2 << patience;
     size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
+    floor = floor <= SIZE_MAX / 2 ? floor << (patience != 0) : floor;
     size_t bound = floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t below_crest = below_crest_bytes(heap, used, new_second);
@@ -65,7 +67,7 @@ static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_
     bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > EMMA_SETTLED_SECONDS;
     size_t cached_at = ATOMIC_LOAD(&purge->cached_bytes, relaxed);
     bool has_halved = patient < cached_at / EMMA_SHRINK_SHARE;
-    bool has_collapsed = out < cached_at / EMMA_EMPTY_SHARE && cached_at > EMMA_EMPTY_BYTES;
+    bool has_collapsed = out < cached_at / EMMA_EMPTY_SHARE && cached_at > EMMA_COLLAPSE_BYTES;
     bool is_empty = out < crest / EMMA_EMPTY_SHARE || (has_halved && out < EMMA_EMPTY_BYTES);
     bool may_end = is_empty && !waves && crest > EMMA_EMPTY_BYTES;
     if (may_end && out >= EMMA_EMPTY_BYTES && !emma__purge_pays(heap)) {
@@ -95,7 +97,7 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     emma_regions *regions = emma__heap_regions(heap);
     size_t clean = ATOMIC_LOAD(&regions->clean_claims, relaxed);
     size_t recarved = ATOMIC_LOAD(&regions->recarved_lines, relaxed);
-    size_t claimed = since(&purge->clean_seen, clean) + since(&purge->recarved_seen, recarved) / LINES_PER_SLICE;
+    size_t claimed = since(&purge->clean_seen, clean) + since(&purge->recarved_seen, recarved / LINES_PER_SLICE);
     size_t purged = ATOMIC_LOAD(&purge->purged_slices, relaxed);
     size_t regret = claimed < purged ? claimed : purged;
     size_t regretted = ATOMIC_ADD(&purge->regretted_slices, regret, relaxed) + regret;

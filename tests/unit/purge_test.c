@@ -67,6 +67,10 @@ static void dirty_memory_is_bounded(void) {
 
 static void the_bound_is_an_option(void) {
     fresh();
+    IS(emma__purge_bound(&heap, false), heap.purge.dirty_bytes);
+    heap.purge.patience = 1; /* a purge was regretted */
+    IS(emma__purge_bound(&heap, false), 2 * heap.purge.dirty_bytes);
+    fresh();
     heap.purge.dirty_bytes = 0;
     for (unsigned i = 0; i < 40; i++)
         held[i] = alloc_filled(4 * LUMP, i);

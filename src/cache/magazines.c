@@ -71,7 +71,7 @@ static void earn(emma_magazines *magazines, emma_depot *depot) {
     more = more > magazines->heritage_bytes ? more : magazines->heritage_bytes;
     magazines->heritage_bytes = magazines->too_little = 0;
     uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
-    uint32_t most = before > magazines->earned_bytes ? EMMA_CACHE_EARNED_BYTES / 4 * 3 : EMMA_CACHE_EARNED_BYTES;
+    uint32_t most = before > magazines->earned_bytes ? EMMA_CACHE_EARNED_BYTES / 8 * 5 : EMMA_CACHE_EARNED_BYTES;
     while (before + more <= most) {
         if (!ATOMIC_CAS(&depot->earned_bytes, &before, before + more, relaxed))
             continue;

@@ -35,7 +35,7 @@ enum {
     EMMA_MAGAZINE_MISS_BYTES =
         1024, /* the cache being full, a class grows by so much for each time it ran out or over */
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
-    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what one cache of a heap may earn beyond that; several together 3/4 of it */
+    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what one cache of a heap may earn beyond that; several together 5/8 of it */
     EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
 };
 

@@ -224,7 +224,7 @@ static void moves_are_refused_late(void) {
 enum {
     LUMPS = 1024,
     LUMP_BYTES = 60000,
-    BOUND_BYTES = 8 << 20,
+    BOUND_BYTES = 16 << 20, /* twice dirty_bytes, once a purge was regretted */
     TICK_BYTES = 1 << 20,
     PATIENCE_MS = 12000,
     LOOK_MS = 100

@@ -38,20 +38,23 @@ static void send_away(emma_depot *depot, unsigned class, emma_chain chain, unsig
         emma__spans_take_home(&depot->spans, class, chain);
 }
 
-/* Empty both magazines of a class. */
-static void give_up(emma_magazines *magazines, emma_depot *depot, unsigned class, bool keep_depot) {
-    emma_magazine_pair *pair = &magazines->of[class];
-    emma_chain loaded = load(&pair->loaded);
-    emma_chain spare = load(&pair->spare);
-    unsigned loaded_count = count_in(&magazines->shape[class].loaded_capacity) - emma__chain_room(loaded);
-    store(&pair->loaded, 0);
-    store(&pair->spare, 0);
-    set_count(&magazines->shape[class].loaded_capacity, 0);
-    if (!emma__chain_is_empty(loaded))
-        send_away(depot, class, loaded, loaded_count, keep_depot);
+static void give_up_spare(emma_magazines *magazines, emma_depot *depot, unsigned class, bool keep_depot) {
+    emma_chain spare = load(&magazines->of[class].spare);
+    store(&magazines->of[class].spare, 0);
     if (!emma__chain_is_empty(spare))
         send_away(depot, class, spare, count_in(&magazines->shape[class].spare_count), keep_depot);
     set_count(&magazines->shape[class].spare_count, 0);
+}
+
+/* Empty both magazines of a class. */
+static void give_up(emma_magazines *magazines, emma_depot *depot, unsigned class, bool keep_depot) {
+    emma_chain loaded = load(&magazines->of[class].loaded);
+    unsigned loaded_count = count_in(&magazines->shape[class].loaded_capacity) - emma__chain_room(loaded);
+    store(&magazines->of[class].loaded, 0);
+    set_count(&magazines->shape[class].loaded_capacity, 0);
+    if (!emma__chain_is_empty(loaded))
+        send_away(depot, class, loaded, loaded_count, keep_depot);
+    give_up_spare(magazines, depot, class, keep_depot);
 }
 
 /* Empty the magazines of a class, and let it begin anew. */
@@ -98,14 +101,10 @@ static void shrink(emma_magazines *magazines, emma_depot *depot, unsigned class)
         forget(magazines, depot, class, true);
         return;
     }
-    emma_chain spare = load(&magazines->of[class].spare);
-    if (count_in(&magazines->shape[class].loaded_capacity) > before) { /* it was shrunk before */
+    if (count_in(&magazines->shape[class].loaded_capacity) > before) /* it was shrunk before */
         give_up(magazines, depot, class, true);
-    } else if (!emma__chain_is_empty(spare)) {
-        store(&magazines->of[class].spare, 0);
-        send_away(depot, class, spare, count_in(&magazines->shape[class].spare_count), true);
-        set_count(&magazines->shape[class].spare_count, 0);
-    }
+    else
+        give_up_spare(magazines, depot, class, true);
     magazines->granted_bytes -= emma__magazines_pair_bytes(class, before) - emma__magazines_pair_bytes(class, after);
     magazines->shape[class].capacity = (uint8_t)after;
 }
@@ -202,7 +201,7 @@ static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned cla
     emma_chain loaded = load(&pair->loaded);
     emma_chain spare = load(&pair->spare);
     unsigned spare_count = count_in(&magazines->shape[class].spare_count);
-    bool is_small = !emma__chain_is_empty(spare) && !emma__depot_is_closed(depot, class);
+    bool is_small = !emma__chain_is_empty(spare) && !emma__depot_has_shrunk(depot, class);
     if (is_small || magazines->shape[class].capacity == 0)
         grow(magazines, depot, class);
     unsigned capacity = magazines->shape[class].capacity;

@@ -32,8 +32,7 @@ enum {
     EMMA_MAGAZINE_MIN_BLOCKS = 2,
     EMMA_MAGAZINE_FIRST_BYTES = 1024, /* a class begins with so much, at most 16 blocks */
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
-    EMMA_MAGAZINE_MISS_BYTES =
-        1024, /* the cache being full, a class grows by so much for each time it ran out or over */
+    EMMA_MAGAZINE_MISS_BYTES = 1024,     /* the cache being full, a class earns so much each time it runs out or over */
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
     EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what one cache of a heap may earn beyond that; several together 5/8 of it */
     EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
@@ -76,9 +75,9 @@ void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned
  * all of it home. */
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
 
-/* The owner is gone: send everything away, give back what was earned, and begin anew, with a heritage. keep_depot false where the owner
- * may have stopped in the middle of an operation: the counts, which the depot needs, may then be wrong; the chains are
- * not. */
+/* The owner is gone: send everything away, give back what was earned, and begin anew, with a heritage. keep_depot
+ * false where the owner may have stopped in the middle of an operation: the counts, which the depot needs, may then be
+ * wrong; the chains are not. */
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
 
 /* How many blocks of a class are in it; exact when its owner is idle. */

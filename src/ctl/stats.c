@@ -23,7 +23,7 @@ static void add_tract(const emma_tract *tract, emma_stats *stats, size_t *out_by
             stats->large_blocks++;
             stats->large_bytes += ATOMIC_LOAD(&span->large_bytes, relaxed);
             stats->active_bytes += (size_t)ATOMIC_LOAD(&span->slices, relaxed) << EMMA_SLICE_LOG2;
-        } else if (word.class != EMMA_CLASS_NONE && word.class < EMMA_CLASS_COUNT) {
+        } else if (emma__class_is_small(word.class)) {
             *out_bytes += word.out * emma__class_size(word.class);
             stats->active_bytes += (size_t)emma__class_table[word.class].slices << EMMA_SLICE_LOG2;
         }

@@ -12,8 +12,8 @@
  * beyond EMMA_DEPOT_BYTES as far as all shelves together have not earned too much. Blocks in it keep their spans from
  * being given back: where a full shelf sends blocks home to spans that are nearly empty, again and again, it is emptied
  * and closed, that is, it takes nothing until it has refused something and then is asked in vain; so it is when memory
- * is wanted back. So a program that makes and frees batches finds them in the depot, and one that shrinks does not leave
- * its memory there.
+ * is wanted back. So a program that makes and frees batches finds them in the depot, and one that shrinks does not
+ * leave its memory there.
  *
  * The depot contains the layers below it, as each layer does.
  * Bound: EMMA_DEPOT_SLOTS chains and about EMMA_DEPOT_BYTES for each class, and EMMA_DEPOT_EARNED_BYTES for all.
@@ -63,7 +63,7 @@ void emma__depot_empty(emma_depot *depot);
 void emma__depot_forget(emma_depot *depot);
 
 /* Whether the shelf of a class is closed, or smaller than at first since it was. */
-static inline bool emma__depot_is_closed(const emma_depot *depot, unsigned class) {
+static inline bool emma__depot_has_shrunk(const emma_depot *depot, unsigned class) {
     return ATOMIC_LOAD(&depot->shelf[class].doublings, relaxed) < 0;
 }
 

@@ -69,8 +69,8 @@ static size_t compact_tract(emma_heap *heap, emma_tract *tract) {
 
 bool emma__purge_pays(emma_heap *heap) {
     emma_spans *spans = &heap->depot.spans;
-    size_t stride = ATOMIC_LOAD(&spans->regions.mapped_slices, relaxed) / SAMPLES |
-                    1; /* odd: spans of several slices begin at even ones */
+    /* Odd, as spans of several slices begin at even ones. */
+    size_t stride = ATOMIC_LOAD(&spans->regions.mapped_slices, relaxed) / SAMPLES | 1;
     size_t seen_bytes = 0;
     size_t idle_bytes = 0;
     for (emma_tract *tract = emma__regions_next_tract(&spans->regions, 0); tract != 0;
@@ -79,7 +79,7 @@ bool emma__purge_pays(emma_heap *heap) {
         for (size_t slice = EMMA_TRACT_META_SLICES; slice < mapped; slice += stride) {
             const emma_span *span = &emma__span_table_of(tract)->record[slice];
             unsigned class = emma__span_class(span);
-            if (class == EMMA_CLASS_NONE || class >= EMMA_CLASS_COUNT)
+            if (!emma__class_is_small(class))
                 continue;
             seen_bytes += (size_t)ATOMIC_LOAD(&span->slices, relaxed) << EMMA_SLICE_LOG2;
             idle_bytes += emma__spans_purge(spans, tract, (unsigned)slice, EMMA_SPAN_LOOK);

@@ -26,10 +26,11 @@
  * no more than was resident already.
  *
  * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
- * it with page faults: as long as that happens, dirty_bytes counts twice and the share doubles, up to four times what is
- * used, and caches are left alone for longer; it goes back by half each second in which no purge is regretted. Memory is claimed from the lowest
- * address, so it is purged from the highest: what is reused soonest stays. A purge claims what it purges as if it were
- * allocated, so nobody ever sees half of it; one chunk at a time, so a purger that is stopped holds 2 MiB.
+ * it with page faults: as long as that happens, dirty_bytes counts twice and the share doubles, up to four times what
+ * is used, and caches are left alone for longer; it goes back by half each second in which no purge is regretted.
+ * Memory is claimed from the lowest address, so it is purged from the highest: what is reused soonest stays. A purge
+ * claims what it purges as if it were allocated, so nobody ever sees half of it; one chunk at a time, so a purger that
+ * is stopped holds 2 MiB.
  *
  * Threads, signals, fork: any; lock-free. */
 #ifndef EMMA_PURGE_PURGE_H

@@ -43,6 +43,11 @@ static inline unsigned emma__class_of(size_t size_bytes) {
     return EMMA_CLASS_FINE + (doubling - 10) * 8 + eighth + 1;
 }
 
+/* Whether a class is one of small blocks: neither none nor a large run's. */
+static inline bool emma__class_is_small(unsigned class) {
+    return class != EMMA_CLASS_NONE && class < EMMA_CLASS_COUNT;
+}
+
 static inline size_t emma__class_size(unsigned class) {
     return emma__class_table[class].size_bytes;
 }

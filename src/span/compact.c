@@ -118,7 +118,7 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, emma_
 size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, emma_span_purge how) {
     emma_span *span = &emma__span_table_of(tract)->record[slice];
     emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&span->word, relaxed));
-    if (word.class == EMMA_CLASS_NONE || word.class >= EMMA_CLASS_COUNT)
+    if (!emma__class_is_small(word.class))
         return 0;
     size_t at_home_bytes = (emma__class_table[word.class].blocks - (size_t)word.out) * emma__class_size(word.class);
     if (at_home_bytes < EMMA_LINE_BYTES || !emma__offer_claim_span(tract, word.class, slice))

@@ -31,7 +31,7 @@ unsigned emma__spans_look(emma_spans *spans, uintptr_t start, emma_free_map *map
     emma_span *span = &emma__span_table_of(tract)->record[slice];
     unsigned class = emma__span_class(span);
     __builtin_memset(map, 0, sizeof *map);
-    if (class == EMMA_CLASS_NONE || class >= EMMA_CLASS_COUNT)
+    if (!emma__class_is_small(class))
         return class;
     if (!emma__offer_claim_span(tract, class, slice)) /* all of it is out, or another thread's at the moment */
         return class;

@@ -257,7 +257,7 @@ static bool push(emma_spans *spans, const struct group *group, unsigned class) {
 
 bool emma__span_is_block(emma_span *record, uintptr_t address) {
     emma_span_word word = emma__span_word_unpack(ATOMIC_LOAD(&emma__span_first(record)->word, relaxed));
-    return word.class != EMMA_CLASS_NONE && word.class < EMMA_CLASS_COUNT &&
+    return emma__class_is_small(word.class) &&
            emma__class_is_start(word.class, address - emma__span_start(record, address));
 }
 

@@ -162,7 +162,7 @@ static void limits_are_earned(void) {
     IS(depot.shelf[class].doublings, EMMA_DEPOT_DOUBLINGS_MAX);
     IS(depot.shelves_earned_bytes, (EMMA_DEPOT_BYTES << EMMA_DEPOT_DOUBLINGS_MAX) - EMMA_DEPOT_BYTES);
     emma__depot_empty(&depot);
-    OK(emma__depot_is_closed(&depot, class));
+    OK(emma__depot_has_shrunk(&depot, class));
     IS(depot.shelves_earned_bytes, 0);
     IS(put_many(class, 4), 0); /* closed: it takes nothing, */
     run_dry(class);
@@ -202,13 +202,13 @@ static void a_shrinking_class_closes(void) {
     for (unsigned i = 0; i < 200; i++)
         closed |= emma__depot_put(&depot, class, all[i], CHAIN);
     OK(closed);
-    OK(emma__depot_is_closed(&depot, class));
+    OK(emma__depot_has_shrunk(&depot, class));
     OK(emma__depot_count(&depot, class) * emma__class_size(class) <= EMMA_DEPOT_BYTES / 8);
     for (unsigned i = 0; i < 6; i++) {
         depot.shelf[class].overflows = 1;
         run_dry(class);
     }
-    OK(!emma__depot_is_closed(&depot, class));
+    OK(!emma__depot_has_shrunk(&depot, class));
     emma__depot_empty(&depot);
     OK(sound(class, 0));
 }

@@ -1,4 +1,4 @@
-/* region.c: claiming and releasing runs in the regions of a heap; see region.h. Growing is in window.c. */
+/* region.c: claiming and releasing runs in the regions of a heap; see region.h. Growing is in grow.c. */
 #include "region/region.h"
 
 #include "base/check.h"

@@ -59,7 +59,7 @@ EMMA_STATIC_ASSERT(sizeof(emma_region) <= EMMA_REGION_OWN_BYTES, "the region's o
 typedef struct emma_regions {
     _Atomic(uintptr_t) base; /* of the first region, if it has class bytes: read by every free */
     emma_directory *directory;
-    size_t is_made;       /* one of many: no class bytes, placed beside other made heaps */
+    bool is_made;         /* one of many: no class bytes, placed beside other made heaps */
     size_t founded_bytes; /* charged for the heap itself */
     _Atomic(emma_region *) first;
     _Atomic(emma_tract *) growing; /* hint: the tract whose rest is mapped next */
@@ -149,13 +149,14 @@ void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank);
 /* Found the memory of a made heap: a tract whose first slices are the caller's, beside the tract's and the region's
  * own. They read as zero. The caller sets up an emma_regions there, and says so by emma__regions_settle.
  * Returns: where the caller's slices begin; 0 iff refused. Cost: one mapping. */
-/* What a founded heap is charged for itself: all that its tables may touch. The first slice (records of spans and what
- * is offered) 52 KiB, the region's header 12 KiB, the heap with stripes, shelves and the fit of lent memory 72 KiB. */
-enum { EMMA_FOUNDED_BYTES = 136 * 1024 };
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices);
 void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices);
 
-/* More of the founder's slices may be touched than EMMA_FOUNDED_BYTES allow for. */
+/* What such a heap is charged for itself: all that its tables may touch. The first slice (records of spans and what is
+ * offered) 52 KiB, the region's header 12 KiB, the heap with stripes, shelves and the fit of lent memory 72 KiB. */
+enum { EMMA_FOUNDED_BYTES = 136 * 1024 };
+
+/* More of the founder's slices may be touched than that allows for. */
 void emma__regions_charge_founder(emma_regions *regions, size_t bytes);
 
 /* Give every mapping back. regions itself may lie in one of them. Requires: nobody uses them any more.

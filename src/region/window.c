@@ -1,22 +1,12 @@
 /* window.c: see window.h. */
 #include "region/window.h"
 
-#include "base/check.h"
 #include "plat/plat.h"
-#include "region/huge.h"
 
-enum {
-    OPEN_TRIES = 16,
-    FOUND_TRIES = 64,
-    FOUND_STEP_SLICES = EMMA_CHUNK_SLICES / 2,
-    REGION_SLICES = EMMA_REGION_HEADER_BYTES / EMMA_SLICE_BYTES,
-    FIRST_SLICES = EMMA_TRACT_META_SLICES + REGION_SLICES, /* before those of a founded heap's founder */
-    PACK_FROM =
-        8192, /* from so many heaps on they are mapped whole, so that neighbours are one mapping to the kernel */
-};
+enum { OPEN_TRIES = 16, FOUND_TRIES = 64 };
 
-/* Address zones where nothing else is put by kernels or sanitizers. The second of each is for small address spaces;
- * ThreadSanitizer allows one only. */
+/* Address zones where nothing else is put by kernels or sanitizers; lengths are powers of two. The second of each is for
+ * small address spaces; ThreadSanitizer allows one only. */
 struct zone {
     uint64_t from;
     uint64_t length;
@@ -33,16 +23,10 @@ static const struct zone thread_sanitizer_zone = {UINT64_C(0x7e8000000000), UINT
 
 static const size_t classes_bytes = (size_t)EMMA_REGION_HEADER_BYTES + EMMA_REGION_CLASS_DISTANCE;
 
+/* Place the tracts of all addresses, by their numbers, in a zone: one that is there already stays where it is. */
 static uintptr_t place_in(const struct zone *zone, uint64_t number) {
     zone = EMMA_THREAD_SANITIZER ? &thread_sanitizer_zone : zone;
-    return (uintptr_t)(zone->from + (number % (zone->length >> EMMA_TRACT_LOG2) << EMMA_TRACT_LOG2));
-}
-
-/* A number that place_in makes this address of, and not 0. */
-static uint64_t number_of(uintptr_t address) {
-    const struct zone *zone = &made_zones[address < made_zones[0].from];
-    zone = EMMA_THREAD_SANITIZER ? &thread_sanitizer_zone : zone;
-    return (address - zone->from + zone->length) >> EMMA_TRACT_LOG2;
+    return (uintptr_t)(zone->from + ((number << EMMA_TRACT_LOG2) - zone->from) % zone->length);
 }
 
 static uint64_t random_number(uintptr_t seed) {
@@ -120,8 +104,7 @@ void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned map
     ATOMIC_OR(&region->word[slot / 64].tract, UINT64_C(1) << (slot % 64), release);
 }
 
-/* Map the first step of a heap's first tract where no other heap is. Returns: its address, or 0. */
-static uintptr_t map_founded(emma_directory *directory, size_t bytes) {
+uintptr_t emma__window_map_founded(emma_directory *directory, size_t bytes) {
     uint64_t none = 0;
     if (ATOMIC_LOAD(&directory->next_place, relaxed) == 0)
         ATOMIC_CAS(&directory->next_place, &none, random_number((uintptr_t)&none) | 1, relaxed);
@@ -144,82 +127,4 @@ static uintptr_t map_founded(emma_directory *directory, size_t bytes) {
         }
     }
     return 0;
-}
-
-void emma__regions_charge_founder(emma_regions *regions, size_t bytes) {
-    regions->founded_bytes += bytes;
-    ATOMIC_ADD(&regions->commit.bytes, bytes, relaxed);
-    ATOMIC_ADD(&regions->commit.peak_bytes, bytes, relaxed);
-}
-
-uintptr_t emma__regions_found(emma_directory *directory, unsigned slices) {
-    bool is_packed = ATOMIC_ADD(&directory->made, 1, relaxed) >= PACK_FROM;
-    unsigned least = FIRST_SLICES + slices;
-    unsigned mapped = is_packed ? EMMA_TRACT_SLICES : least + FOUND_STEP_SLICES / 2;
-    uintptr_t address = map_founded(directory, (size_t)mapped << EMMA_SLICE_LOG2);
-    if (address == 0 && is_packed) { /* a whole tract may be too much for the system, as where overcommit is strict */
-        mapped = least + FOUND_STEP_SLICES / 2;
-        address = map_founded(directory, (size_t)mapped << EMMA_SLICE_LOG2);
-    }
-    if (address == 0) {
-        ATOMIC_SUB(&directory->made, 1, relaxed);
-        return 0;
-    }
-    emma_tract *tract = emma__tract_of(address);
-    emma_region *region =
-        (emma_region *)emma__tract_address(tract, EMMA_TRACT_META_SLICES); // NOLINT(performance-no-int-to-ptr)
-    region->base = address;
-    ATOMIC_STORE(&region->word[0].slot, 1, relaxed);
-    ATOMIC_STORE(&tract->mapped_slices, mapped, relaxed);
-    return emma__tract_address(tract, FIRST_SLICES);
-}
-
-void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices) {
-    emma_tract *tract = emma__tract_of(founded);
-    emma_region *region =
-        (emma_region *)emma__tract_address(tract, EMMA_TRACT_META_SLICES); // NOLINT(performance-no-int-to-ptr)
-    unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, relaxed);
-    unsigned used = FIRST_SLICES + slices;
-    regions->base = EMMA_NO_BASE;
-    regions->directory = directory;
-    regions->is_made = true;
-    regions->mapped_slices = mapped;
-    regions->used_slices = used;
-    regions->growing = tract;
-    emma__regions_charge_founder(regions, EMMA_FOUNDED_BYTES);
-    region->owner = regions;
-    ATOMIC_STORE(&regions->first, region, release);
-    emma__window_add_tract(region, tract, mapped);
-    if (mapped > used)
-        emma__tract_release(tract, used, mapped - used, false);
-}
-
-static void unmap_tract(emma_directory *directory, emma_tract *tract) {
-    size_t bytes = (size_t)ATOMIC_LOAD(&tract->mapped_slices, relaxed) << EMMA_SLICE_LOG2;
-    emma__directory_set(directory, (uintptr_t)tract, EMMA_GRANULE_NONE);
-    if (!emma__plat_unmap((uintptr_t)tract, bytes))
-        emma__plat_purge((uintptr_t)tract, bytes); /* too many mappings: the addresses are lost, the memory is not */
-}
-
-void emma__regions_destroy(emma_regions *regions) {
-    emma_directory *directory = regions->directory;
-    uintptr_t founded = regions->is_made ? regions->first->base : 0; /* the tract that regions itself lies in */
-    emma__huge_release_all(regions);
-    emma_tract *next_tract;
-    for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0; tract = next_tract) {
-        next_tract = emma__regions_next_tract(regions, tract);
-        if ((uintptr_t)tract != founded)
-            unmap_tract(directory, tract);
-    }
-    emma_region *next;
-    for (emma_region *region = regions->first; region != 0; region = next) {
-        next = region->next;
-        if (region->header_bytes != 0)
-            emma__plat_unmap((uintptr_t)region, region->header_bytes);
-    }
-    if (founded == 0)
-        return;
-    unmap_tract(directory, emma__tract_of(founded));
-    ATOMIC_SUB(&directory->made, 1, relaxed);
-    ATOMIC_STORE(&directory->next_place, number_of(founded), relaxed); /* its tables and pages are warm */
 }

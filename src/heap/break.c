@@ -4,7 +4,7 @@
 #include "heap/heap.h"
 #include "plat/plat.h"
 
-enum { MAP_TRIES = 16, CLAIM_TRIES = 1000, CLAIM_SLEEPS = 500 };
+enum { CLAIM_TRIES = 1000, CLAIM_SLEEPS = 500 };
 
 enum claim_state { FREE, CLAIMED, GIVEN_UP /* claimed for longer than somebody was ready to wait */ };
 
@@ -36,31 +36,14 @@ static void mark(emma_heap *heap, emma_granule granule) {
                             granule);
 }
 
-/* Map so many slots. Returns: their address, 0 iff refused. */
-static uintptr_t map_slots(emma_heap *heap, unsigned slots) {
-    for (unsigned try = 0; try < MAP_TRIES; try++) {
-        emma_region *region;
-        uintptr_t address = emma__regions_claim_slots(emma__heap_regions(heap), slots, &region);
-        if (address == 0)
-            return 0;
-        emma_map_result result = emma__plat_map_at(address, (size_t)slots << EMMA_TRACT_LOG2);
-        if (result == EMMA_MAP_DONE)
-            return address;
-        if (result == EMMA_MAP_REFUSED) {
-            emma__regions_release_slots(region, address, slots);
-            return 0;
-        } /* occupied: these slots stay claimed */
-    }
-    return 0;
-}
-
 /* Returns: whether there is a range. */
 static bool make_range(emma_heap *heap) {
     emma_break *brk = &heap->brk;
     if (brk->base != 0)
         return true;
     for (unsigned slots = EMMA_BREAK_SLOTS; slots != 0 && brk->base == 0; slots /= 4) {
-        brk->base = map_slots(heap, slots);
+        emma_region *region;
+        brk->base = emma__regions_map_slots(emma__heap_regions(heap), (size_t)slots << EMMA_TRACT_LOG2, 1, &region);
         brk->slots = brk->base != 0 ? slots : 0;
     }
     mark(heap, EMMA_GRANULE_BREAK);
@@ -127,6 +110,5 @@ void emma__heap_break_reset(emma_heap *heap, bool end) {
         return;
     }
     mark(heap, EMMA_GRANULE_NONE);
-    if (!emma__plat_unmap(brk->base, reserved_bytes(brk)))
-        emma__plat_purge(brk->base, reserved_bytes(brk)); /* the addresses are lost, the memory is not */
+    emma__regions_unmap(brk->base, reserved_bytes(brk));
 }

@@ -33,9 +33,8 @@ typedef struct emma_directory {
     _Atomic(uint8_t) entry[(size_t)1 << (EMMA_ADDRESS_LOG2 - EMMA_TRACT_LOG2)];
     _Atomic(uint64_t) next_place; /* where the next made heap is looked for: only a hint (window.c) */
     _Atomic(uint64_t) made;       /* heaps made and not destroyed */
-    _Atomic(struct emma_huge *)
-        huge[EMMA_HUGE_LEAVES]; /* records of huge blocks (huge.h), each array made when needed */
-    emma_ranges ranges;         /* what was lent to heaps: where entry says NONE */
+    _Atomic(struct emma_huge *) huge[EMMA_HUGE_LEAVES]; /* arrays of their records, made when needed (huge.h) */
+    emma_ranges ranges;                                 /* what was lent to heaps: where entry says NONE */
 } emma_directory;
 
 /* What lies at an address. Any value may be asked for. Pairs with the release in emma__directory_set. */

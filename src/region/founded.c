@@ -65,8 +65,7 @@ void emma__regions_settle(emma_regions *regions, emma_directory *directory, uint
 static void unmap_tract(emma_directory *directory, emma_tract *tract) {
     size_t bytes = (size_t)ATOMIC_LOAD(&tract->mapped_slices, relaxed) << EMMA_SLICE_LOG2;
     emma__directory_set(directory, (uintptr_t)tract, EMMA_GRANULE_NONE);
-    if (!emma__plat_unmap((uintptr_t)tract, bytes))
-        emma__plat_purge((uintptr_t)tract, bytes); /* too many mappings: the addresses are lost, the memory is not */
+    emma__regions_unmap((uintptr_t)tract, bytes);
 }
 
 void emma__regions_destroy(emma_regions *regions) {

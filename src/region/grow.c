@@ -91,7 +91,7 @@ static uintptr_t new_tract(emma_regions *regions, unsigned n, unsigned align) {
     for (unsigned try = 0; try < SLOT_TRIES; try++) {
         emma_region *region;
         uintptr_t run = 0;
-        uintptr_t address = emma__regions_claim_slots(regions, 1, &region);
+        uintptr_t address = emma__regions_claim_slots(regions, 1, 1, &region);
         if (address == 0)
             return 0;
         switch (map_tract(region, address, n, align, &run)) {

@@ -6,10 +6,6 @@
 
 enum { LEAF_LOG2 = EMMA_TRACT_LOG2 + EMMA_HUGE_LEAF_LOG2, LEAF_RECORDS = 1 << EMMA_HUGE_LEAF_LOG2 };
 
-static unsigned slots_of(size_t mapped_bytes) {
-    return (unsigned)emma__bits_div_up(mapped_bytes, EMMA_TRACT_BYTES);
-}
-
 /* Slots as the directory knows them. First the rest, then the head: who sees the head sees the rest. */
 static void mark(emma_directory *directory, uintptr_t address, unsigned from, unsigned to) {
     for (unsigned i = to; i-- > from;)
@@ -68,19 +64,6 @@ emma_huge *emma__huge_find(const emma_directory *directory, uintptr_t address) {
     return huge != 0 && ATOMIC_LOAD(&huge->version, acquire) % 2 != 0 ? huge : 0;
 }
 
-/* Slots in a row at a multiple of align; those before and behind that were needed to find it are given back. */
-static uintptr_t claim_place(emma_regions *regions, unsigned slots, size_t align, emma_region **region) {
-    unsigned spare = align > EMMA_TRACT_BYTES ? (unsigned)(align >> EMMA_TRACT_LOG2) - 1 : 0;
-    uintptr_t from = emma__regions_claim_slots(regions, slots + spare, region);
-    if (from == 0 || spare == 0)
-        return from;
-    uintptr_t address = emma__bits_align_up(from, align);
-    unsigned before = (unsigned)((address - from) >> EMMA_TRACT_LOG2);
-    emma__regions_release_slots(*region, from, before);
-    emma__regions_release_slots(*region, address + ((uintptr_t)slots << EMMA_TRACT_LOG2), spare - before);
-    return address;
-}
-
 /* A mapping has been made at address. */
 static void begin(emma_huge *huge, emma_region *region, uintptr_t address, size_t bytes) {
     emma_regions *regions = region->owner;
@@ -92,7 +75,7 @@ static void begin(emma_huge *huge, emma_region *region, uintptr_t address, size_
     ATOMIC_ADD(&regions->huge_bytes, bytes, relaxed);
     ATOMIC_ADD(&regions->huge_count, 1, relaxed);
     note(region, address, true);
-    mark(regions->directory, address, 0, slots_of(bytes));
+    mark(regions->directory, address, 0, emma__region_slots_for(bytes));
 }
 
 emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t align_bytes) {
@@ -100,23 +83,17 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
     if ((bytes + align_bytes) >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS || !emma__commit_charge(&regions->commit, bytes))
         return 0;
 
-    for (unsigned try = 0; try < EMMA_CHUNK_SLICES; try++) {
-        emma_region *region;
-        uintptr_t address = claim_place(regions, slots_of(bytes), align_bytes, &region);
-        if (address == 0)
-            break;
-        emma_huge *huge = record_at(regions->directory, address);
-        huge = EMMA_LIKELY(huge != 0) ? huge : make_record(regions, address);
-        emma_map_result result = huge != 0 ? emma__plat_map_at(address, bytes) : EMMA_MAP_REFUSED;
-        if (result == EMMA_MAP_OCCUPIED)
-            continue; /* a stranger's mapping somewhere in it: these slots stay claimed */
-        if (result == EMMA_MAP_REFUSED) {
-            emma__regions_release_slots(region, address, slots_of(bytes));
-            break;
-        }
+    emma_region *region;
+    uintptr_t address = emma__regions_map_slots(regions, bytes, align_bytes, &region);
+    emma_huge *huge = address != 0 ? record_at(regions->directory, address) : 0;
+    if (huge == 0 && address != 0)
+        huge = make_record(regions, address);
+    if (huge != 0) {
         begin(huge, region, address, bytes);
         return huge;
     }
+    if (address != 0 && emma__regions_unmap(address, bytes))
+        emma__regions_release_slots(region, address, emma__region_slots_for(bytes));
     emma__commit_refund(&regions->commit, bytes);
     return 0;
 }
@@ -128,22 +105,26 @@ static bool end(emma_huge *huge) {
     return version % 2 != 0 && ATOMIC_CAS(&huge->version, &version, version + 1, acq_rel);
 }
 
-/* is_mapped: its mapping is there; otherwise a stranger's may be, and the slots stay claimed. */
+/* Its mapping is gone: it counts no more. are_free: so are its addresses; otherwise the slots stay claimed. */
+static void forget(emma_region *region, uintptr_t address, size_t bytes, bool are_free) {
+    emma_regions *regions = region->owner;
+    note(region, address, false);
+    ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
+    ATOMIC_SUB(&regions->huge_count, 1, relaxed);
+    emma__commit_refund(&regions->commit, bytes);
+    if (are_free)
+        emma__regions_release_slots(region, address, emma__region_slots_for(bytes));
+}
+
+/* is_mapped: its mapping is there; otherwise a stranger's may be. */
 static bool release(emma_regions *regions, emma_huge *huge, bool is_mapped) {
     uintptr_t address = huge->block;
     emma_region *region = ATOMIC_LOAD(&huge->region, relaxed);
     if (!end(huge))
         return false;
     size_t bytes = emma__huge_usable(huge);
-    unmark(regions->directory, address, 0, slots_of(bytes));
-    note(region, address, false);
-    ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
-    ATOMIC_SUB(&regions->huge_count, 1, relaxed);
-    if (is_mapped && emma__plat_unmap(address, bytes))
-        emma__regions_release_slots(region, address, slots_of(bytes));
-    else if (is_mapped)
-        emma__plat_purge(address, bytes); /* the slots stay claimed: something is mapped there */
-    emma__commit_refund(&regions->commit, bytes);
+    unmark(regions->directory, address, 0, emma__region_slots_for(bytes));
+    forget(region, address, bytes, is_mapped && emma__regions_unmap(address, bytes));
     return true;
 }
 
@@ -166,8 +147,8 @@ void emma__huge_release_all(emma_regions *regions) {
 static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {
     uintptr_t address = huge->block;
     size_t less = emma__huge_usable(huge) - bytes;
-    unsigned before = slots_of(bytes + less);
-    unsigned after = slots_of(bytes);
+    unsigned before = emma__region_slots_for(bytes + less);
+    unsigned after = emma__region_slots_for(bytes);
     unmark(regions->directory, address, after, before); /* first: others may map there as soon as it is unmapped */
     if (!emma__plat_unmap(address + bytes, less)) {
         mark(regions->directory, address, after, before);
@@ -184,8 +165,8 @@ static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {
 static bool grow(emma_regions *regions, emma_huge *huge, size_t bytes) {
     emma_region *region = ATOMIC_LOAD(&huge->region, relaxed);
     size_t usable_bytes = emma__huge_usable(huge);
-    unsigned before = slots_of(usable_bytes);
-    unsigned after = slots_of(bytes);
+    unsigned before = emma__region_slots_for(usable_bytes);
+    unsigned after = emma__region_slots_for(bytes);
     uintptr_t slots_end = huge->block + ((uintptr_t)before << EMMA_TRACT_LOG2);
     size_t more = bytes - usable_bytes;
     if (!emma__commit_charge(&regions->commit, more))
@@ -238,26 +219,19 @@ emma_huge *emma__huge_move(emma_regions *regions, emma_huge *huge, size_t new_by
     uintptr_t address = huge->block;
     emma_region *region = ATOMIC_LOAD(&huge->region, relaxed);
     size_t bytes = emma__huge_usable(huge);
-    unsigned slots = slots_of(bytes);
-    /* First: others may map there, and then have the record, as soon as the block has moved. */
-    bool is_mine = end(huge);
-    if (is_mine)
-        unmark(regions->directory, address, 0, slots);
-    emma_move_result result = EMMA_MOVE_REFUSED;
-    if (is_mine)
-        result = emma__plat_move_mapping(address, bytes, to->block, emma__huge_usable(to));
+    unsigned slots = emma__region_slots_for(bytes);
+    if (!end(huge)) {
+        release(regions, to, true);
+        return 0;
+    }
+    unmark(regions->directory, address, 0, slots); /* first: others may map there as soon as the block has moved */
+    emma_move_result result = emma__plat_move_mapping(address, bytes, to->block, emma__huge_usable(to));
     if (result != EMMA_MOVE_DONE) {
-        if (is_mine) {
-            ATOMIC_ADD(&huge->version, 1, release);
-            mark(regions->directory, address, 0, slots);
-        }
+        ATOMIC_ADD(&huge->version, 1, release);
+        mark(regions->directory, address, 0, slots);
         release(regions, to, result != EMMA_MOVE_LOST);
         return 0;
     }
-    note(region, address, false);
-    emma__commit_refund(&regions->commit, bytes);
-    ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
-    ATOMIC_SUB(&regions->huge_count, 1, relaxed);
-    emma__regions_release_slots(region, address, slots);
+    forget(region, address, bytes, true);
     return to;
 }

@@ -116,9 +116,18 @@ emma_tract *emma__regions_next_tract(const emma_regions *regions, const emma_tra
  * one. */
 bool emma__regions_have_tract(const emma_regions *regions, uintptr_t address);
 
-/* Claim n slots in a row for a huge block, n slots long. Returns: the address, nothing mapped there; or 0. */
-uintptr_t emma__regions_claim_slots(emma_regions *regions, unsigned n, emma_region **found);
+/* Claim n slots in a row, in the first region that has them. Returns: their address, a multiple of align, at which
+ * nothing of this copy's is mapped; 0 iff memory is refused, or n is more than a region has. Requires: align a power of
+ * two; an empty region has room. */
+uintptr_t emma__regions_claim_slots(emma_regions *regions, unsigned n, size_t align, emma_region **found);
 void emma__regions_release_slots(emma_region *region, uintptr_t address, unsigned n);
+
+/* Claim as many slots as these bytes need, and map the bytes. Returns, requires: as above. */
+uintptr_t emma__regions_map_slots(emma_regions *regions, size_t bytes, size_t align, emma_region **found);
+
+/* Give a mapping back. Returns: false iff the system refuses even that (too many mappings): then the pages are purged,
+ * and the addresses lost. */
+bool emma__regions_unmap(uintptr_t address, size_t bytes);
 
 /* Claim the n slots at address, if nobody has them. Returns: whether. */
 bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsigned n);
@@ -141,6 +150,10 @@ static inline uintptr_t emma__region_slot_address(const emma_region *region, uns
 
 static inline unsigned emma__region_slot_of(const emma_region *region, uintptr_t address) {
     return (unsigned)((address - region->base) >> EMMA_TRACT_LOG2);
+}
+
+static inline unsigned emma__region_slots_for(size_t bytes) {
+    return (unsigned)emma__bits_div_up(bytes, EMMA_TRACT_BYTES);
 }
 
 /* Hints of tracts, as tract.h says. */

@@ -139,16 +139,16 @@ static void stranger_in_a_slot(void) {
 static void slots_are_claimed_in_rows(void) {
     unit_regions_reset(&regions);
     emma_region *region = 0;
-    uintptr_t one = emma__regions_claim_slots(&regions, 1, &region);
-    uintptr_t three = emma__regions_claim_slots(&regions, 3, &region);
-    uintptr_t two = emma__regions_claim_slots(&regions, 2, &region);
+    uintptr_t one = emma__regions_claim_slots(&regions, 1, 1, &region);
+    uintptr_t three = emma__regions_claim_slots(&regions, 3, 1, &region);
+    uintptr_t two = emma__regions_claim_slots(&regions, 2, 1, &region);
     OK(region == regions.first);
     IS(one, regions.base);
     IS(three, one + EMMA_TRACT_BYTES);
     IS(two, three + 3 * (uintptr_t)EMMA_TRACT_BYTES);
     emma__regions_release_slots(region, three, 3);
-    IS(emma__regions_claim_slots(&regions, 4, &region), two + 2 * (uintptr_t)EMMA_TRACT_BYTES);
-    IS(emma__regions_claim_slots(&regions, 2, &region), three); /* the lowest that are enough */
+    IS(emma__regions_claim_slots(&regions, 4, 1, &region), two + 2 * (uintptr_t)EMMA_TRACT_BYTES);
+    IS(emma__regions_claim_slots(&regions, 2, 1, &region), three); /* the lowest that are enough */
     OK(!emma__regions_claim_slots_at(region, three + EMMA_TRACT_BYTES, 2));
     OK(emma__regions_claim_slots_at(region, three + 2 * (uintptr_t)EMMA_TRACT_BYTES, 1));
     OK(!emma__regions_claim_slots_at(region, three + 2 * (uintptr_t)EMMA_TRACT_BYTES, 1));
@@ -159,7 +159,7 @@ static void slots_are_claimed_in_rows(void) {
 static void failed_slot_claims_leave_nothing(void) {
     unit_regions_reset(&regions);
     emma_region *region = 0;
-    uintptr_t first = emma__regions_claim_slots(&regions, 1, &region);
+    uintptr_t first = emma__regions_claim_slots(&regions, 1, 1, &region);
     uintptr_t fifth = first + 4 * (uintptr_t)EMMA_TRACT_BYTES;
     OK(emma__regions_claim_slots_at(region, fifth, 1));
     OK(!emma__regions_claim_slots_at(region, first + EMMA_TRACT_BYTES, 4));
@@ -168,21 +168,21 @@ static void failed_slot_claims_leave_nothing(void) {
     OK(!emma__regions_claim_slots_at(region, end - EMMA_TRACT_BYTES, 2));
     OK(emma__regions_claim_slots_at(region, end - EMMA_TRACT_BYTES, 1));
     OK(!emma__regions_claim_slots_at(region, end, 1));
-    IS(emma__regions_claim_slots(&regions, EMMA_REGION_TRACTS + 1, &region), 0);
+    IS(emma__regions_claim_slots(&regions, EMMA_REGION_TRACTS + 1, 1, &region), 0);
 }
 
 /* A row that the first region no longer has comes from a second one. */
 static void full_region_is_followed_by_another(void) {
     unit_regions_reset(&regions);
     emma_region *region = 0;
-    OK(emma__regions_claim_slots(&regions, 2, &region) != 0);
+    OK(emma__regions_claim_slots(&regions, 2, 1, &region) != 0);
     uintptr_t base = regions.base;
-    uintptr_t all = emma__regions_claim_slots(&regions, EMMA_REGION_TRACTS, &region);
+    uintptr_t all = emma__regions_claim_slots(&regions, EMMA_REGION_TRACTS, 1, &region);
     OK(all != 0 && region != 0 && region != regions.first && region == regions.first->next);
     IS(all, region->base);
     IS(regions.base, base); /* the first stays the first */
     OK(region->owner == &regions);
-    IS(emma__regions_claim_slots(&regions, 1, &region), base + 2 * (uintptr_t)EMMA_TRACT_BYTES);
+    IS(emma__regions_claim_slots(&regions, 1, 1, &region), base + 2 * (uintptr_t)EMMA_TRACT_BYTES);
     OK(region == regions.first);
     OK(base != all); /* windows may overlap: what is mapped does not */
 }

@@ -30,7 +30,8 @@ typedef struct emma_heap emma_heap;
  * not in use did not help. The handler may free something, or raise the limit. Returns: 1 to try again, 0 to let the
  * allocation fail (NULL). It is not called while it runs in the same thread. It may be left by longjmp: nothing is held
  * while it runs, but the sessions that the caller has begun. The thread's next request asks it again, if it does not
- * come from deeper in the stack (some hundred bytes) than the one that it was left for; otherwise a later one does. */
+ * come from deeper in the stack (some hundred bytes) than the one that it was left for; otherwise a later one does.
+ * Not asked for sizes above PTRDIFF_MAX, and not by emma_heap_sbrk, emma_heap_realloc_in_place and emma_free_range. */
 typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
 
 /* The soft limit was passed, upwards: once, until committed memory is below it again. */
@@ -99,10 +100,10 @@ typedef struct emma_heap_config {
     unsigned flags; /* EMMA_HEAP_... */
 
     /* A heap over memory of the caller's: it lies in it and takes no other, but what is donated later; limits do not
-     * concern it. The memory is readable and writable, and stays the caller's: destroying the heap leaves it as it is.
-     * NULL: memory of the system. */
+     * concern it. The memory is readable and writable, begins anywhere, and stays the caller's: destroying the heap
+     * leaves it as it is. NULL: memory of the system. */
     void *memory;
-    size_t memory_bytes; /* at least EMMA_HEAP_LEAST_MEMORY_BYTES */
+    size_t memory_bytes; /* EMMA_HEAP_LEAST_MEMORY_BYTES are enough */
 
     /* A heap whose memory comes from these functions, and what is donated. limit_bytes is of what is reserved. Not
      * together with memory. NULL: none. */
@@ -114,7 +115,7 @@ typedef struct emma_heap_config {
 /* The least limit: what a heap needs for itself, and a little. */
 #define EMMA_HEAP_LEAST_BYTES ((size_t)272 * 1024)
 
-/* The least that a heap over memory of the caller's can lie in. It needs less than 6 KiB of that for itself. */
+/* So much memory of the caller's is enough for a heap to lie in. It needs less than 6 KiB of that for itself. */
 #define EMMA_HEAP_LEAST_MEMORY_BYTES ((size_t)8 * 1024)
 
 /* Make a heap. config NULL: all defaults.
@@ -124,14 +125,15 @@ typedef struct emma_heap_config {
 EMMA_API emma_heap *emma_heap_create(const emma_heap_config *config) EMMA_NOEXCEPT;
 
 /* Give back everything that the heap holds; all of its blocks are gone. NULL: nothing happens.
- * Requires: nobody uses the heap or its blocks any more, and every session of it has ended. A destroyed heap is not
- * looked at again: neither is NULL, unless it is said. The default heap cannot be destroyed: that is reported.
+ * Requires: nobody uses the heap or its blocks any more, and every session of it has ended. That a heap is destroyed,
+ * or NULL, no function finds out, unless it is said. The default heap cannot be destroyed: that is reported.
  * What emma notes of blocks above 32 MiB stays: a mapping of 40 KiB, of which little is touched, for each 64 GiB of
  * addresses in which the process ever had one.
  * Cost: a system call for each 64 MiB and each huge block, however many blocks there are. */
 EMMA_API void emma_heap_destroy(emma_heap *heap) EMMA_NOEXCEPT;
 
-/* All blocks of the heap are gone; its memory stays for the next ones. Limit and handlers stay.
+/* All blocks of the heap are gone, and the range of emma_heap_sbrk; its memory stays for the next ones. Limit and
+ * handlers stay.
  * Requires: as emma_heap_destroy. Cost: O(memory in use), no step for each block. */
 EMMA_API void emma_heap_reset(emma_heap *heap) EMMA_NOEXCEPT;
 
@@ -161,8 +163,8 @@ EMMA_API void *emma_heap_malloc(emma_heap *heap, size_t size) EMMA_NOEXCEPT EMMA
 EMMA_API void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) EMMA_NOEXCEPT;
 
-/* A block at a multiple of alignment, which may be any number. A block at a multiple of what is not a power of two is
- * given back by emma_free_aligned_sized with that alignment. */
+/* A block at a multiple of alignment, which may be any number but 0. A block at a multiple of what is not a power of two
+ * is given back by emma_free_aligned_sized with that alignment. */
 EMMA_API void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size_t want) EMMA_NOEXCEPT;
 
@@ -186,7 +188,8 @@ EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
  * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large
  * blocks and of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 2 KiB for each
  * processor. A limit of the default heap is for before memory is used: where that has huge pages already, these are
- * resident as a whole. */
+ * resident as a whole.
+ * Cost: who finds no room below a limit first gives back what is not in use: O(heap), for each request. */
 EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
 
@@ -197,7 +200,7 @@ EMMA_API void emma_heap_set_log(emma_heap *heap, emma_heap_log *log, void *conte
 /* Handlers for all heaps that have none, or whose own said 0; NULL: none. */
 EMMA_API void emma_set_out_of_memory(emma_out_of_memory *handler, void *context) EMMA_NOEXCEPT;
 
-/* A handler for the calling thread, asked before all others; once: it is taken away before it is called. */
+/* A handler for the calling thread, asked instead of all others; once: it is taken away before it is called. */
 EMMA_API void emma_set_thread_out_of_memory(emma_out_of_memory *handler, void *context) EMMA_NOEXCEPT;
 
 /* The memory limit that the process's control group sets (cgroup v2 and v1, all levels).
@@ -210,7 +213,7 @@ typedef struct emma_heap_stats {
     size_t committed_bytes; /* that count against the limit */
     size_t peak_bytes;      /* most that were committed */
     size_t limit_bytes;     /* 0: none */
-    size_t lent_bytes;      /* memory of the caller's */
+    size_t lent_bytes;      /* memory of the caller's; in it lies the heap, if it was made over memory */
     size_t lent_used_bytes; /* of that, what live blocks take */
 } emma_heap_stats;
 
@@ -251,7 +254,8 @@ EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context)
 
 /* Free a part of a block: the bytes [from, from + size). When all usable bytes of the block (emma_usable_size; asked
  * before the first part is freed) have been freed so, in any order, the block is free. size may reach beyond the end of
- * the block. Whole pages of large blocks go back at once. A byte freed twice is reported.
+ * the block. Whole pages of large blocks go back at once, but count against the limit until the block is gone. A byte
+ * freed twice is reported, and so is NULL.
  * Requires: the block is freed by parts only from then on. Returns: 1 iff the block is gone now, 0 if not (yet: where
  * other threads free parts in this heap meanwhile, one of them may finish it a moment later), -1 iff there is no memory
  * for a note of 32 bytes, which a part needs that lies beside no other (nothing happens then).
@@ -259,8 +263,10 @@ EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context)
 EMMA_API int emma_free_range(void *from, size_t size) EMMA_NOEXCEPT;
 
 /* A growing and shrinking range of the heap's, as sbrk(2) without the process's break. delta > 0: the range is longer
- * by so many bytes, which read as zero where they are new; delta < 0: shorter, whole pages go back.
- * All of it counts against the limit. No block lies in it: emma_heap_of does not know it.
+ * by so many bytes, which read as zero, but those of the page of the old end that the range had before: they are as
+ * they were; delta < 0: shorter, whole pages go back. It begins at a page; a delta of 0 tells where it ends.
+ * All of it counts against the limit, and in no other figure than committed_bytes. No block lies in it: emma_heap_of
+ * does not know it.
  * Returns: the old end of the range; NULL iff memory is refused, the range is 4 GiB long (less where so much address
  * space is refused), or has not so many bytes, or belongs to another thread's call that was stopped: the range is for
  * one at a time, for a system call at most; others try again for about half a second, and in a handler that interrupted
@@ -269,8 +275,9 @@ EMMA_API void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) EMMA_NOEXCEPT;
 
 /* A session: one cache of the heap, claimed once. What is done through it costs no claim, no restartable sequence and
  * no thread-local storage. For one thread at a time; not for a handler that interrupted a function of the same session.
- * At most four of a heap have a cache at one time; further ones work as the functions of the heap. What the cache holds
- * counts as used, and others do not see into it, until the session ends: before the heap is reset or destroyed. */
+ * At most four of a heap have a cache at one time; further ones work as the functions of the heap. Others do not see
+ * into the cache: what it holds is in cached_bytes, but is not collected, and is walked and described as live, until
+ * the session ends: before the heap is reset or destroyed. One that has ended works as the functions of the heap. */
 typedef struct emma_session {
     emma_heap *heap;
     void *cache; /* NULL: none could be had; the functions work, slower */

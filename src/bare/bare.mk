@@ -1,17 +1,18 @@
 # bare.mk: the bare allocators as a library, and their demonstration. Included by the top Makefile.
 #
-#   make bare        build/bare/libemma-bare.a, for CC; BARE_CFLAGS has the choices of src/bare/README.md
+#   make bare        bare/libemma-bare.a in BUILD, for CC; BARE_CFLAGS has the choices of src/bare/README.md
 #   make bare-size   text of each allocator on Thumb-2, against its bound
 #   make demo-bare   a kernel-like program on a riscv64 board without an operating system
 
 BARE_CFLAGS ?= -O2
-BARE_ARCHIVE := build/bare/libemma-bare.a
-BARE_OBJECTS := $(patsubst src/bare/%.c,build/bare/obj/%.o,$(wildcard src/bare/*.c))
+BARE_ARCHIVE := $(BUILD)/bare/libemma-bare.a
+BARE_OBJ     := $(BUILD)/bare/obj
+BARE_OBJECTS := $(patsubst src/bare/%.c,$(BARE_OBJ)/%.o,$(wildcard src/bare/*.c))
 
 .PHONY: bare bare-size demo-bare
 bare: $(BARE_ARCHIVE)
 
-build/bare/obj/%.o: src/bare/%.c
+$(BARE_OBJ)/%.o: src/bare/%.c
 	mkdir -p $(@D) && echo "  cc    $<"
 	$(CC) -std=c11 -ffreestanding -ffunction-sections $(BARE_CFLAGS) -Isrc -Iinclude -MMD -MP -c -o $@ $<
 

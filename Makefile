@@ -4,8 +4,9 @@
 #   make test                  all tests, one folder of tests/ after the other; each has a target of its own below
 #   make install PREFIX=/usr   libraries, headers, pkg-config; DESTDIR=...
 #   make install-bare          the bare allocators alone
-#   make clean                 remove build/
+#   make clean                 remove build/, or what BUILD is
 #   make help                  this list
+#   make V=1                   show the commands
 #
 #   make PREFIX_SYM=foo_       the same libraries with every public name beginning with foo_ instead of emma_: libfoo.a,
 #                              foo.h; its messages begin with foo:, its options are in FOO_CONF
@@ -24,7 +25,7 @@ DESTDIR    ?=
 VERSION    := 0.1.0
 
 ifneq ($(words $(PREFIX_SYM)) $(filter %_,$(PREFIX_SYM)),1 $(PREFIX_SYM))
-$(error PREFIX_SYM is what the names begin with and ends in _: PREFIX_SYM=$(firstword $(PREFIX_SYM) foo)_)
+$(error PREFIX_SYM is what the names begin with and ends in _: PREFIX_SYM=$(patsubst %_,%,$(firstword $(PREFIX_SYM) foo))_)
 endif
 
 # With a cross compiler, the tools beside it, where none are given.
@@ -110,7 +111,7 @@ test: all
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "All tests passed: $(TESTS)"
 
 clean:
-	rm -rf build
+	rm -rf $(BUILD)
 
 # emma.h and emma_heap.h under the copy's names.
 EMMA_STEM    := $(patsubst %_,%,$(PREFIX_SYM))

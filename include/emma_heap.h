@@ -28,9 +28,10 @@ typedef struct emma_heap emma_heap;
 
 /* No memory for a block of so many bytes: the heap's limit is reached, or the system refuses, and giving back what is
  * not in use did not help. The handler may free something, or raise the limit. Returns: 1 to try again, 0 to let the
- * allocation fail (NULL). It is not called while it runs in the same thread. It may be left by longjmp: nothing is held
- * while it runs, but the sessions that the caller has begun. The thread's next request asks it again, if it does not
- * come from deeper in the stack (some hundred bytes) than the one that it was left for; otherwise a later one does.
+ * allocation fail (NULL). It is not called while it runs in the same thread. It may be left by longjmp, but not by an
+ * exception of C++: nothing is held while it runs, but the sessions that the caller has begun. The thread's next
+ * request asks it again, if it does not come from deeper in the stack (some hundred bytes) than the one that it was left for;
+ * otherwise a later one does.
  * Not asked for sizes above PTRDIFF_MAX, and not by emma_heap_sbrk, emma_heap_realloc_in_place and emma_free_range. */
 typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
 
@@ -163,8 +164,8 @@ EMMA_API void *emma_heap_malloc(emma_heap *heap, size_t size) EMMA_NOEXCEPT EMMA
 EMMA_API void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) EMMA_NOEXCEPT;
 
-/* A block at a multiple of alignment, which may be any number but 0. A block at a multiple of what is not a power of two
- * is given back by emma_free_aligned_sized with that alignment. */
+/* A block at a multiple of alignment, which may be any number but 0. A block at a multiple of what is not a power of
+ * two is given back by emma_free_aligned_sized with that alignment. */
 EMMA_API void *emma_heap_aligned_alloc(emma_heap *heap, size_t alignment, size_t size) EMMA_NOEXCEPT EMMA_RETURNS_BLOCK;
 EMMA_API size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size_t want) EMMA_NOEXCEPT;
 

@@ -30,8 +30,8 @@ typedef struct emma_heap emma_heap;
  * not in use did not help. The handler may free something, or raise the limit. Returns: 1 to try again, 0 to let the
  * allocation fail (NULL). It is not called while it runs in the same thread. It may be left by longjmp, but not by an
  * exception of C++: nothing is held while it runs, but the sessions that the caller has begun. The thread's next
- * request asks it again, if it does not come from deeper in the stack (some hundred bytes) than the one that it was left for;
- * otherwise a later one does.
+ * request asks it again, if it does not come from deeper in the stack (some hundred bytes) than the one that it was
+ * left for; otherwise a later one does.
  * Not asked for sizes above PTRDIFF_MAX, and not by emma_heap_sbrk, emma_heap_realloc_in_place and emma_free_range. */
 typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
 

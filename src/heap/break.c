@@ -4,28 +4,6 @@
 #include "heap/heap.h"
 #include "plat/plat.h"
 
-enum { CLAIM_TRIES = 1000, CLAIM_SLEEPS = 500 };
-
-enum claim_state { FREE, CLAIMED, GIVEN_UP /* claimed for longer than somebody was ready to wait */ };
-
-static bool claim(emma_break *brk) {
-    uint32_t state = FREE;
-    for (unsigned i = 0; i < CLAIM_TRIES + CLAIM_SLEEPS && state != GIVEN_UP; i++) {
-        state = FREE;
-        if (ATOMIC_CAS(&brk->claimed, &state, CLAIMED, acquire)) /* pairs with unclaim */
-            return true;
-        if (i >= CLAIM_TRIES)
-            emma__plat_sleep(1);
-    }
-    state = CLAIMED;
-    ATOMIC_CAS(&brk->claimed, &state, GIVEN_UP, relaxed);
-    return false;
-}
-
-static void unclaim(emma_break *brk) {
-    ATOMIC_STORE(&brk->claimed, FREE, release); /* pairs with claim */
-}
-
 static size_t reserved_bytes(const emma_break *brk) {
     return (size_t)brk->slots << EMMA_TRACT_LOG2;
 }
@@ -89,20 +67,20 @@ static bool shrink(emma_heap *heap, size_t less) {
 uintptr_t emma__heap_break(emma_heap *heap, ptrdiff_t delta_bytes) {
     emma_break *brk = &heap->brk;
     uintptr_t end = 0;
-    if (!claim(brk))
+    if (!emma__claim_wait(&brk->claim))
         return 0;
     if (make_range(heap)) {
         end = brk->base + brk->length_bytes;
         if (!(delta_bytes < 0 ? shrink(heap, (size_t)0 - (size_t)delta_bytes) : grow(heap, (size_t)delta_bytes)))
             end = 0;
     }
-    unclaim(brk);
+    emma__claim_give(&brk->claim);
     return end;
 }
 
 void emma__heap_break_reset(emma_heap *heap, bool end) {
     emma_break *brk = &heap->brk;
-    unclaim(brk); /* it may be claimed by a thread that a fork has left behind */
+    emma__claim_give(&brk->claim); /* it may be claimed by a thread that a fork has left behind */
     if (brk->base == 0)
         return;
     if (!end) {

@@ -8,21 +8,19 @@
  * cost nothing before they are touched. What was touched is below charged, which is length to the end of its page, but
  * where pages would not go back (locked memory): these are cleared, and stay charged for the next growth.
  *
- * The range is for one thread at a time, for a system call at most. Who finds it claimed tries again for about half a
- * second and is then refused, as is at once who comes after that: the other thread was stopped, is interrupted by this
- * handler, or does not exist in this child of fork. */
+ * The range is for one thread at a time, for a system call at most. Who finds it claimed tries for some time (claim.h),
+ * and is then refused. */
 #ifndef EMMA_HEAP_BREAK_H
 #define EMMA_HEAP_BREAK_H
 
-#include "base/atomic.h"
-#include "base/compiler.h"
+#include "heap/claim.h"
 
 struct emma_heap;
 
 enum { EMMA_BREAK_SLOTS = 64 };
 
 typedef struct emma_break {
-    _Atomic(uint32_t) claimed; /* the rest is the claim's */
+    emma_claim claim; /* the rest is the claim's */
     unsigned slots;
     uintptr_t base; /* 0: not made yet */
     size_t length_bytes;

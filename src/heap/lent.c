@@ -1,11 +1,11 @@
 /* lent.c: see lent.h. Looking at what is lent is in lent_look.c. */
 #include "heap/lent.h"
 
+#include "bare/fit_block.h"
 #include "base/check.h"
 #include "heap/heap.h"
 #include "heap/lent_claim.h"
 #include "heap/source.h"
-#include "plat/plat.h"
 
 enum {
     ADDED_ALIGN = sizeof(size_t),
@@ -15,10 +15,6 @@ enum {
 
 static emma_heap *heap_of(emma_lent *lent) {
     return (emma_heap *)(void *)((char *)lent - offsetof(emma_heap, lent));
-}
-
-static bool try_claim(emma_lent *lent) {
-    return ATOMIC_EXCHANGE(&lent->claimed, 1, seq_cst) == 0; /* acquire: the fit; and see emma__lent_unclaim */
 }
 
 static emma_bare_error free_claimed(emma_lent *lent, void *block) {
@@ -60,25 +56,13 @@ static emma_piece *take_gone(emma_lent *lent) {
 }
 
 bool emma__lent_claim(emma_lent *lent) {
-    for (unsigned i = 0; i < EMMA_LENT_TRIES; i++) {
-        if (ATOMIC_LOAD(&lent->claimed, relaxed) == 0 && try_claim(lent)) {
-            take_in(lent);
-            return true;
-        }
-    }
-    for (unsigned i = 0; i < EMMA_LENT_SLEEPS && ATOMIC_LOAD(&lent->is_stuck, relaxed) == 0; i++) {
-        emma__plat_sleep(1);
-        if (try_claim(lent)) {
-            take_in(lent);
-            return true;
-        }
-    }
-    ATOMIC_STORE(&lent->is_stuck, 1, relaxed);
-    return false;
+    if (!emma__claim_wait(&lent->claim))
+        return false;
+    take_in(lent);
+    return true;
 }
 
-/* Unclaim, then look whether something was left that was not seen (seq_cst: the push, then the look at claimed, there;
- * the store, then the look at the lists, here: one of the two sees the other). */
+/* Give the claim back, then look whether something was left before that was seen (claim.h). */
 size_t emma__lent_unclaim(emma_lent *lent) {
     size_t released = 0;
     for (;;) {
@@ -87,12 +71,11 @@ size_t emma__lent_unclaim(emma_lent *lent) {
         ATOMIC_STORE(&lent->capacity_bytes, figures.capacity_bytes, relaxed);
         ATOMIC_STORE(&lent->used_bytes, figures.used_bytes, relaxed);
         ATOMIC_STORE(&lent->blocks, figures.outstanding, relaxed);
-        if (ATOMIC_LOAD(&lent->is_stuck, relaxed) != 0)
-            ATOMIC_STORE(&lent->is_stuck, 0, relaxed);
-        ATOMIC_STORE(&lent->claimed, 0, seq_cst);
+        emma__claim_give(&lent->claim);
         if (EMMA_UNLIKELY(gone != 0))
             released += emma__source_release(heap_of(lent), gone);
-        if ((ATOMIC_LOAD(&lent->freed, seq_cst) == 0 && ATOMIC_LOAD(&lent->added, seq_cst) == 0) || !try_claim(lent))
+        if ((ATOMIC_LOAD(&lent->freed, seq_cst) == 0 && ATOMIC_LOAD(&lent->added, seq_cst) == 0) ||
+            !emma__claim_try(&lent->claim))
             return released;
         take_in(lent);
     }
@@ -103,14 +86,10 @@ static void leave(emma_lent *lent, _Atomic(emma_lent_note *) *list, emma_lent_no
     note->next = ATOMIC_LOAD(list, relaxed);
     while (!ATOMIC_CAS(list, &note->next, note, seq_cst)) /* pairs with take_in and unclaim */
         ;
-    if (try_claim(lent)) {
+    if (emma__claim_try(&lent->claim)) {
         take_in(lent);
         emma__lent_unclaim(lent);
     }
-}
-
-static emma_ranges *ranges_of(const emma_heap *heap) {
-    return &emma__heap_directory(heap)->ranges;
 }
 
 /* Note that a range is lent. Returns: false iff it is so already, or that cannot be noted. */
@@ -188,10 +167,21 @@ size_t emma__lent_collect(emma_heap *heap) {
 
 void emma__lent_end(emma_heap *heap) {
     if (ATOMIC_LOAD(&heap->lent.lent_bytes, relaxed) != 0)
-        emma__ranges_remove(ranges_of(heap), heap, 0, UINTPTR_MAX);
+        emma__ranges_remove(&emma__heap_directory(heap)->ranges, heap, 0, UINTPTR_MAX);
     if (heap->lent.sourced != 0) {
         take_in_ranges(&heap->lent);
         emma__source_end(heap);
+    }
+}
+
+/* Every pool is one free block. */
+static void empty_pools(emma_fit *fit) {
+    emma_fit_pool *next;
+    emma_fit_pool *pool = fit->pools;
+    emma_fit_init(fit);
+    for (; pool != 0; pool = next) {
+        next = pool->next;
+        emma_fit_add_pool(fit, pool, pool->bytes, 0);
     }
 }
 
@@ -200,8 +190,8 @@ void emma__lent_reset(emma_heap *heap) {
     if (ATOMIC_LOAD(&lent->lent_bytes, relaxed) == 0)
         return;
     ATOMIC_STORE(&lent->freed, 0, relaxed);
-    ATOMIC_STORE(&lent->claimed, 1, relaxed);
-    emma__lent_empty_pools(lent->fit);
+    ATOMIC_STORE(&lent->claim.is_held, 1, relaxed);
+    empty_pools(lent->fit);
     take_in(lent);
     emma__lent_unclaim(lent);
 }
@@ -258,7 +248,7 @@ void *emma__lent_alloc_zeroed(emma_heap *heap, size_t size_bytes) {
 
 bool emma__lent_free(emma_heap *heap, void *block) {
     emma_lent *lent = &heap->lent;
-    if (!try_claim(lent)) {
+    if (!emma__claim_try(&lent->claim)) {
         leave(lent, &lent->freed, block);
         return true;
     }

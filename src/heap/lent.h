@@ -8,8 +8,7 @@
  * The fit is for one thread at a time: who has the claim. What comes while it is claimed is left on a list, through its
  * own first words; the claim's holder works the lists off when it comes and when it goes, and looks again afterwards,
  * as in parts.h. So a free and a donation never wait. A request for memory has nothing else to do: it tries for some
- * time (EMMA_LENT_TRIES, then EMMA_LENT_SLEEPS times a millisecond), and is refused then. Who was refused so tells the
- * next ones not to sleep, until somebody gives the claim back.
+ * time (claim.h), and is refused then.
  *
  * A thread that stops for ever with the claim, one of a parent that forked meanwhile included, takes the lent memory
  * out of use. All state is in the heap, or in the ranges: a heap in shared memory is the same to all processes that
@@ -22,9 +21,8 @@
 
 #include "emma_bare.h"
 #include "emma_heap.h"
+#include "heap/claim.h"
 #include "region/directory.h"
-
-enum { EMMA_LENT_TRIES = 512, EMMA_LENT_SLEEPS = 500 };
 
 /* A block that was freed, or a range that was donated, while others had the claim. */
 typedef struct emma_lent_note {
@@ -40,8 +38,7 @@ typedef struct emma_lent {
     emma_directory *directory;    /* of a heap that has lent memory only; 0 in others, whose regions know it */
     emma_fit *fit;                /* the claim's; 0: nothing can be lent to this heap */
     struct emma_sourced *sourced; /* where more comes from (source.h); 0: from nowhere */
-    _Atomic(uint32_t) claimed;
-    _Atomic(uint32_t) is_stuck; /* somebody has waited in vain, and nobody has unclaimed since */
+    emma_claim claim;
     _Atomic(emma_lent_note *) freed;
     _Atomic(emma_lent_note *) added;
     _Atomic(size_t) capacity_bytes; /* these three: as at the last unclaim */

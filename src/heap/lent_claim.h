@@ -8,7 +8,4 @@
 bool emma__lent_claim(emma_lent *lent);
 size_t emma__lent_unclaim(emma_lent *lent); /* Returns: bytes that went back to the heap's source */
 
-/* Every pool is one free block. */
-void emma__lent_empty_pools(emma_fit *fit);
-
 #endif

@@ -26,16 +26,6 @@ size_t emma__lent_find(const emma_directory *directory, uintptr_t address, emma_
     return is_block ? size - EMMA__FIT_BLOCK_HEADER_BYTES : 0;
 }
 
-void emma__lent_empty_pools(emma_fit *fit) {
-    emma_fit_pool *next;
-    emma_fit_pool *pool = fit->pools;
-    emma_fit_init(fit);
-    for (; pool != 0; pool = next) {
-        next = pool->next;
-        emma_fit_add_pool(fit, pool, pool->bytes, 0);
-    }
-}
-
 typedef struct question {
     uintptr_t address;
     emma_description *answer;

@@ -69,7 +69,7 @@ void emma__heap_destroy(emma_heap *heap) {
 void emma__heap_reset(emma_heap *heap) {
     heap->parts.freed = 0;
     ATOMIC_STORE(&heap->parts.left, 0, relaxed);
-    ATOMIC_STORE(&heap->parts.claimed, 0, relaxed); /* by a thread that a fork has left behind */
+    emma__claim_give(&heap->parts.claim); /* by a thread that a fork has left behind */
     emma__lent_reset(heap);
     if (emma__heap_is_lent(heap))
         return;

@@ -84,10 +84,6 @@ static int free_part(emma_heap *heap, uintptr_t from, size_t size_bytes, emma_pa
     return 1;
 }
 
-static bool try_claim(emma_parts *parts) {
-    return ATOMIC_EXCHANGE(&parts->claimed, 1, seq_cst) == 0; /* acquire: the parts; and see work_off */
-}
-
 /* Claimed: what others have left here. */
 static void free_left(emma_heap *heap) {
     emma_part *part = ATOMIC_EXCHANGE(&heap->parts.left, 0, acquire); /* pairs with the push */
@@ -98,14 +94,13 @@ static void free_left(emma_heap *heap) {
     }
 }
 
-/* Unclaim, then look whether a part was left before that was seen (seq_cst: the push, then the look at claimed, there;
- * the store, then the look at the list, here: one of the two sees the other). */
+/* Give the claim back, then look whether a part was left before that was seen (claim.h). */
 static void work_off(emma_heap *heap) {
     emma_parts *parts = &heap->parts;
     for (;;) {
         free_left(heap);
-        ATOMIC_STORE(&parts->claimed, 0, seq_cst);
-        if (ATOMIC_LOAD(&parts->left, seq_cst) == 0 || !try_claim(parts))
+        emma__claim_give(&parts->claim);
+        if (ATOMIC_LOAD(&parts->left, seq_cst) == 0 || !emma__claim_try(&parts->claim))
             return;
     }
 }
@@ -114,7 +109,7 @@ int emma__heap_free_range(emma_heap *heap, uintptr_t from, size_t size_bytes) {
     emma_parts *parts = &heap->parts;
     if (size_bytes == 0)
         return 0;
-    if (try_claim(parts)) {
+    if (emma__claim_try(&parts->claim)) {
         free_left(heap);
         int result = free_part(heap, from, size_bytes, 0);
         work_off(heap);
@@ -126,7 +121,7 @@ int emma__heap_free_range(emma_heap *heap, uintptr_t from, size_t size_bytes) {
     part->next = ATOMIC_LOAD(&parts->left, relaxed);
     while (!ATOMIC_CAS(&parts->left, &part->next, part, seq_cst))
         ;
-    if (try_claim(parts))
+    if (emma__claim_try(&parts->claim))
         work_off(heap);
     return 0;
 }

@@ -14,8 +14,7 @@
 #ifndef EMMA_HEAP_PARTS_H
 #define EMMA_HEAP_PARTS_H
 
-#include "base/atomic.h"
-#include "base/compiler.h"
+#include "heap/claim.h"
 
 struct emma_heap;
 
@@ -26,7 +25,7 @@ typedef struct emma_part {
 } emma_part;
 
 typedef struct emma_parts {
-    _Atomic(uint32_t) claimed;
+    emma_claim claim;
     _Atomic(emma_part *) left; /* by who found them claimed */
     emma_part *freed;          /* the claim's */
 } emma_parts;

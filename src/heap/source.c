@@ -8,10 +8,6 @@
 /* What a piece has beside the memory of one block, whose alignment is to be added. */
 enum { FRAME_BYTES = sizeof(emma_piece) + 128 };
 
-static emma_ranges *ranges_of(const emma_heap *heap) {
-    return &emma__heap_directory(heap)->ranges;
-}
-
 static void give_back(const emma_source *source, emma_piece *piece) {
     size_t size_bytes = piece->size_bytes;
     if (source->decommit != 0)
@@ -102,10 +98,6 @@ bool emma__source_grow(emma_heap *heap, size_t size_bytes, size_t align_bytes) {
     if (log2 < EMMA_SOURCE_LAST_LOG2 && bytes >> log2 != 0)
         ATOMIC_STORE(&sourced->next_log2, log2 + 1, relaxed);
     return true;
-}
-
-static uintptr_t end_of(const emma_piece *piece) {
-    return (uintptr_t)piece + piece->size_bytes;
 }
 
 void emma__source_add(emma_sourced *sourced, emma_piece *piece, bool is_zeroed) {
@@ -202,7 +194,7 @@ size_t emma__source_release(emma_heap *heap, emma_piece *gone) {
     for (; gone != 0; gone = next) {
         next = gone->next;
         size_t size_bytes = gone->size_bytes;
-        emma__ranges_remove(ranges_of(heap), heap, (uintptr_t)gone, end_of(gone));
+        emma__ranges_remove(&emma__heap_directory(heap)->ranges, heap, (uintptr_t)gone, (uintptr_t)gone + size_bytes);
         ATOMIC_SUB(&heap->lent.lent_bytes, size_bytes, relaxed);
         give_back(&sourced->source, gone);
         emma__commit_refund(&sourced->commit, size_bytes);

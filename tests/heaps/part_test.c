@@ -80,9 +80,9 @@ static void left_parts_need_no_memory(void) {
     emma_heap *heap = emma_heap_create(&(emma_heap_config){.limit_bytes = (size_t)1 << 20});
     unsigned char *block = emma_heap_malloc(heap, 100000);
     size_t usable = emma_usable_size(block);
-    heap->parts.claimed = 1;
+    heap->parts.claim.is_held = 1;
     EXPECT(emma_free_range(block + 1000, 1000) == 0 && emma_free_range(block + 5000, usable) == 0);
-    heap->parts.claimed = 0;
+    heap->parts.claim.is_held = 0;
     emma_heap_set_limit(heap, 1);
     while (emma_heap_malloc(heap, 16) != NULL || emma_heap_malloc(heap, 32) != NULL)
         ;
@@ -176,11 +176,11 @@ static void threads_move_the_break(void) {
 static void a_break_that_is_claimed_for_ever(void) {
     emma_heap *heap = emma_heap_create(NULL);
     void *begin = emma_heap_sbrk(heap, 1000);
-    heap->brk.claimed = 1;
+    heap->brk.claim.is_held = 1;
     EXPECT(emma_heap_sbrk(heap, 1000) == NULL);
     double before = storm_seconds();
     EXPECT(emma_heap_sbrk(heap, -1000) == NULL && storm_seconds() - before < 0.2);
-    heap->brk.claimed = 0;
+    heap->brk.claim.is_held = 0;
     EXPECT(emma_heap_sbrk(heap, -1000) == (char *)begin + 1000);
     emma_heap_destroy(heap);
 }

@@ -8,7 +8,7 @@ static emma_block find_in_tract(uintptr_t address) {
     unsigned slice = emma__tract_slice_of(address);
     if (slice < EMMA_TRACT_META_SLICES || slice >= ATOMIC_LOAD(&tract->mapped_slices, acquire))
         return no_block;
-    emma_heap *heap = emma__heap_with(tract->region->owner);
+    emma_heap *heap = emma__heap_with(tract->owner);
     emma_span *record = emma__span_at(address);
     unsigned class = emma__span_class(emma__span_first(record));
     if (class == EMMA_CLASS_LARGE)
@@ -21,20 +21,11 @@ static emma_block find_in_tract(uintptr_t address) {
 }
 
 static emma_block find_own(const emma_directory *directory, uintptr_t address) {
-    switch (emma__directory_get(directory, address)) {
-    case EMMA_GRANULE_NONE:
-    case EMMA_GRANULE_BREAK:
-        break;
-    case EMMA_GRANULE_TRACT:
+    if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT)
         return find_in_tract(address);
-    case EMMA_GRANULE_HUGE:
-    case EMMA_GRANULE_HUGE_REST: {
-        emma_huge_view huge;
-        if (emma__huge_look(directory, address, &huge) && huge.block == address)
-            return (emma_block){emma__heap_with(huge.owner), EMMA_BLOCK_HUGE, EMMA_CLASS_NONE, huge.usable_bytes};
-        break;
-    }
-    }
+    emma_huge_view huge;
+    if (emma__huge_look(directory, address, &huge) && huge.block == address)
+        return (emma_block){emma__heap_with(huge.owner), EMMA_BLOCK_HUGE, EMMA_CLASS_NONE, huge.usable_bytes};
     return no_block;
 }
 
@@ -70,15 +61,8 @@ emma_heap *emma__heap_of(const emma_directory *directory, uintptr_t address) {
 }
 
 bool emma__heap_owns(emma_heap *heap, const void *block) {
-    uintptr_t address = (uintptr_t)block;
-    switch (emma__directory_get(emma__heap_directory(heap), address)) {
-    case EMMA_GRANULE_TRACT: /* its heap may be going at this moment: its header may not be read */
-    case EMMA_GRANULE_HUGE:
-    case EMMA_GRANULE_HUGE_REST:
-    case EMMA_GRANULE_BREAK:
-        return true;
-    case EMMA_GRANULE_NONE:
-        return emma__heap_lent_at(emma__heap_directory(heap), address) != 0;
-    }
-    return false;
+    const emma_directory *directory = emma__heap_directory(heap);
+    /* No more is asked of a tract: its heap may be going at this moment, so its header may not be read. */
+    return emma__directory_get(directory, (uintptr_t)block) != EMMA_GRANULE_NONE ||
+           emma__heap_lent_at(directory, (uintptr_t)block) != 0;
 }

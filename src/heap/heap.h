@@ -54,7 +54,7 @@ typedef struct emma_purge_state {
         .lent.fit = (fit_of)                                                                                           \
     }
 
-/* What the maker of a heap asked for; all zero in the default heap. */
+/* What was asked of a heap, by its maker or later. */
 typedef struct emma_heap_wishes {
     unsigned flags;        /* EMMA_HEAP_... of emma_heap.h */
     _Atomic(size_t) cache; /* of the default heap: 0 thread caches, 1 CPU caches, if there can be any (ctl/options.h) */

@@ -34,7 +34,7 @@ static void read_own(emma_heap *heap, emma_stats *stats) {
     const emma_regions *regions = emma__heap_regions(heap);
     size_t huge_bytes = ATOMIC_LOAD(&regions->huge_bytes, relaxed);
     size_t out_bytes = 0;
-    *stats = (emma_stats){0, 0, huge_bytes, 0, huge_bytes, 0, huge_bytes};
+    *stats = (emma_stats){.active_bytes = huge_bytes, .mapped_bytes = huge_bytes, .large_bytes = huge_bytes};
     stats->large_blocks = ATOMIC_LOAD(&regions->huge_count, relaxed);
     for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0;
          tract = emma__regions_next_tract(regions, tract))
@@ -48,7 +48,7 @@ static void read_own(emma_heap *heap, emma_stats *stats) {
 
 void emma__stats_read(emma_heap *heap, emma_stats *stats) {
     const emma_lent *lent = &heap->lent;
-    *stats = (emma_stats){0, 0, 0, 0, 0, 0, 0};
+    *stats = (emma_stats){0};
     if (!emma__heap_is_lent(heap))
         read_own(heap, stats);
     stats->allocated_bytes += emma__lent_live_bytes(lent);

@@ -59,7 +59,7 @@ void emma__regions_settle(emma_regions *regions, emma_directory *directory, uint
     ATOMIC_STORE(&regions->first, region, release);
     emma__window_add_tract(region, tract, mapped);
     if (mapped > used)
-        emma__tract_release(tract, used, mapped - used, false);
+        emma__tract_release(tract, used, mapped - used, EMMA_SLICES_KEPT);
 }
 
 static void unmap_tract(emma_directory *directory, emma_tract *tract) {

@@ -36,9 +36,9 @@ static uintptr_t hand_out(emma_tract *tract, unsigned from, unsigned end, unsign
     emma__window_ask_huge_pages(tract, (unsigned)emma__bits_div_up(from, EMMA_CHUNK_SLICES), end / EMMA_CHUNK_SLICES);
     ATOMIC_ADD(&regions->used_slices, n, relaxed);
     if (run > from)
-        emma__tract_release(tract, from, run - from, false);
+        emma__tract_release(tract, from, run - from, EMMA_SLICES_KEPT);
     if (end > run + n)
-        emma__tract_release(tract, run + n, end - run - n, false);
+        emma__tract_release(tract, run + n, end - run - n, EMMA_SLICES_KEPT);
     return emma__tract_address(tract, run);
 }
 

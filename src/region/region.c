@@ -82,7 +82,7 @@ void emma__regions_release(emma_regions *regions, uintptr_t address, unsigned n)
     ATOMIC_ADD(&regions->dirty_slices, n, relaxed);
     ATOMIC_ADD(&regions->freed_slices, n, relaxed);
     ATOMIC_SUB(&regions->used_slices, n, relaxed);
-    emma__tract_release(tract, slice, n, true);
+    emma__tract_release(tract, slice, n, EMMA_SLICES_DIRTY);
 }
 
 void emma__regions_unclaim(emma_regions *regions, uintptr_t address, unsigned n) {
@@ -90,12 +90,12 @@ void emma__regions_unclaim(emma_regions *regions, uintptr_t address, unsigned n)
     ATOMIC_ADD(&regions->dirty_slices, dirty, relaxed);
     ATOMIC_ADD(&regions->freed_slices, dirty, relaxed);
     ATOMIC_SUB(&regions->used_slices, n, relaxed);
-    emma__tract_release(emma__tract_of(address), emma__tract_slice_of(address), n, false);
+    emma__tract_release(emma__tract_of(address), emma__tract_slice_of(address), n, EMMA_SLICES_KEPT);
 }
 
 void emma__regions_release_purged(emma_regions *regions, uintptr_t address, unsigned n) {
     ATOMIC_SUB(&regions->used_slices, n, relaxed);
-    emma__tract_release_purged(emma__tract_of(address), emma__tract_slice_of(address), n);
+    emma__tract_release(emma__tract_of(address), emma__tract_slice_of(address), n, EMMA_SLICES_CLEAN);
 }
 
 unsigned emma__regions_count_clean(uintptr_t address, unsigned n) {
@@ -123,11 +123,11 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
     if (purged == UINT32_MAX)
         emma__window_ask_huge_pages(tract, chunk, chunk + 1);
     if (purged != 0)
-        emma__tract_release_bits(tract, chunk, purged, true);
+        emma__tract_release_bits(tract, chunk, purged, EMMA_SLICES_CLEAN);
     if (bits != purged) { /* refused (locked memory): they stay dirty, and as if freshly so */
         ATOMIC_STORE(&tract->dirty_since[chunk], ATOMIC_LOAD(&regions->now_seconds, relaxed), relaxed);
         ATOMIC_ADD(&regions->dirty_slices, emma__bits_count(dirty & ~purged), relaxed);
-        emma__tract_release_bits(tract, chunk, bits & ~purged, false);
+        emma__tract_release_bits(tract, chunk, bits & ~purged, EMMA_SLICES_KEPT);
     }
     return emma__bits_count(purged & dirty);
 }

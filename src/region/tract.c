@@ -40,7 +40,7 @@ static void set_hint(emma_tract *tract, unsigned chunk, unsigned rank) {
 }
 
 /* A searcher found no run of this rank in a chunk although the hint said so: take the bit away, look again, and set it
- * if it was true after all. Pairs with set_hint in free_in_chunk, which comes after the change of the chunk. */
+ * if it was true after all. Pairs with set_hint in emma__tract_release_bits, after the change of the chunk. */
 static void clear_hint(emma_tract *tract, unsigned chunk, unsigned rank) {
     ATOMIC_AND(&tract->hint[rank], ~(UINT32_C(1) << chunk), seq_cst);
     if (emma__bits_run_rank(free_bits(ATOMIC_LOAD(&tract->chunk[chunk], seq_cst))) > rank)
@@ -110,7 +110,7 @@ emma_run emma__tract_claim_at(emma_tract *tract, unsigned slice, unsigned n) {
         int dirty = claim_bits(tract, chunk, bits_in_chunk(chunk, slice, n));
         if (dirty < 0) {
             while (chunk-- > first) /* give back what was got, dirty or not as it was */
-                emma__tract_release_bits(tract, chunk, bits_in_chunk(chunk, slice, n), false);
+                emma__tract_release_bits(tract, chunk, bits_in_chunk(chunk, slice, n), EMMA_SLICES_KEPT);
             return (emma_run){EMMA_NO_SLICE, 0};
         }
         dirty_total += (unsigned)dirty;
@@ -118,13 +118,14 @@ emma_run emma__tract_claim_at(emma_tract *tract, unsigned slice, unsigned n) {
     return (emma_run){slice, dirty_total};
 }
 
-/* Free bits of one chunk, and set or clear dirty bits of some. Pairs, release, with claim_bits; then sets the hints. */
-static void free_in_chunk(emma_tract *tract, unsigned chunk, uint32_t bits, uint32_t dirty, uint32_t clean) {
+/* Pairs, release, with claim_bits; then sets the hints. */
+void emma__tract_release_bits(emma_tract *tract, unsigned chunk, uint32_t bits, emma_slices are) {
     uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
     uint64_t after;
     do {
         CHECK((free_bits(word) & bits) == 0, "memory released twice", emma__tract_address(tract, chunk * 32));
-        after = (word | as_free(bits) | dirty) & ~(uint64_t)clean;
+        after = word | as_free(bits) | (are == EMMA_SLICES_DIRTY ? bits : 0);
+        after &= ~(uint64_t)(are == EMMA_SLICES_CLEAN ? bits : 0);
     } while (!ATOMIC_CAS(&tract->chunk[chunk], &word, after, seq_cst));
 
     unsigned ranks = emma__bits_run_rank(free_bits(after));
@@ -132,20 +133,10 @@ static void free_in_chunk(emma_tract *tract, unsigned chunk, uint32_t bits, uint
         set_hint(tract, chunk, rank);
 }
 
-void emma__tract_release(emma_tract *tract, unsigned slice, unsigned n, bool dirty) {
+void emma__tract_release(emma_tract *tract, unsigned slice, unsigned n, emma_slices are) {
     unsigned last = (slice + n - 1) / EMMA_CHUNK_SLICES;
-    for (unsigned chunk = slice / EMMA_CHUNK_SLICES; chunk <= last; chunk++) {
-        uint32_t bits = bits_in_chunk(chunk, slice, n);
-        free_in_chunk(tract, chunk, bits, dirty ? bits : 0, 0);
-    }
-}
-
-void emma__tract_release_purged(emma_tract *tract, unsigned slice, unsigned n) {
-    unsigned last = (slice + n - 1) / EMMA_CHUNK_SLICES;
-    for (unsigned chunk = slice / EMMA_CHUNK_SLICES; chunk <= last; chunk++) {
-        uint32_t bits = bits_in_chunk(chunk, slice, n);
-        free_in_chunk(tract, chunk, bits, 0, bits);
-    }
+    for (unsigned chunk = slice / EMMA_CHUNK_SLICES; chunk <= last; chunk++)
+        emma__tract_release_bits(tract, chunk, bits_in_chunk(chunk, slice, n), are);
 }
 
 unsigned emma__tract_count_dirty(const emma_tract *tract, unsigned slice, unsigned n) {
@@ -169,10 +160,6 @@ uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk) {
             return 0;
     } while (!ATOMIC_CAS(&tract->chunk[chunk], &word, word & ~as_free(bits), acq_rel));
     return bits;
-}
-
-void emma__tract_release_bits(emma_tract *tract, unsigned chunk, uint32_t bits, bool clean) {
-    free_in_chunk(tract, chunk, bits, 0, clean ? bits : 0);
 }
 
 bool emma__tract_valid(const emma_tract *tract) {

@@ -77,11 +77,18 @@ emma_run emma__tract_claim(emma_tract *tract, unsigned n, unsigned align);
 /* Claim exactly these slices, if all are free. Returns: as above. */
 emma_run emma__tract_claim_at(emma_tract *tract, unsigned slice, unsigned n);
 
-/* Make claimed slices free. dirty: they become dirty; otherwise they stay as they were, dirty or clean. */
-void emma__tract_release(emma_tract *tract, unsigned slice, unsigned n, bool dirty);
+/* What slices are when they are released. */
+typedef enum emma_slices {
+    EMMA_SLICES_KEPT, /* as they were, dirty or clean */
+    EMMA_SLICES_DIRTY,
+    EMMA_SLICES_CLEAN, /* they read as zero now */
+} emma_slices;
 
-/* The same for slices that read as zero now: they become clean. */
-void emma__tract_release_purged(emma_tract *tract, unsigned slice, unsigned n);
+/* Make claimed slices free. */
+void emma__tract_release(emma_tract *tract, unsigned slice, unsigned n, emma_slices are);
+
+/* The same for slices of one chunk, by their bits. */
+void emma__tract_release_bits(emma_tract *tract, unsigned chunk, uint32_t bits, emma_slices are);
 
 /* Whether a slice that the caller holds is dirty. */
 static inline bool emma__tract_is_dirty(const emma_tract *tract, unsigned slice) {
@@ -94,9 +101,6 @@ unsigned emma__tract_count_dirty(const emma_tract *tract, unsigned slice, unsign
 /* Claim all free dirty slices of a chunk; of one that is to have huge pages and is not untouched the clean ones too,
  * which are resident all the same. Returns: their bits. Who claims, purges, and releases them as clean. */
 uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk);
-
-/* Make claimed slices of a chunk free, by their bits. clean: they read as zero now. */
-void emma__tract_release_bits(emma_tract *tract, unsigned chunk, uint32_t bits, bool clean);
 
 bool emma__tract_valid(const emma_tract *tract);
 

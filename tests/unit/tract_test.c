@@ -35,7 +35,7 @@ static bool fresh(void) {
 }
 
 static void release(unsigned slice, unsigned n, bool dirty) {
-    emma__tract_release(tract, slice, n, dirty);
+    emma__tract_release(tract, slice, n, dirty ? EMMA_SLICES_DIRTY : EMMA_SLICES_KEPT);
     for (unsigned i = slice; i < slice + n; i++) {
         is_free[i] = true;
         is_dirty[i] |= dirty;
@@ -188,7 +188,7 @@ static void release_keeps_dirty_bits(void) {
     release(1, 31, true);
     IS(claim(31, 1), 1);
     OK(emma__tract_is_dirty(tract, 1) && !emma__tract_is_dirty(tract, 32)); /* the holder may read them */
-    emma__tract_release(tract, 1, 10, false);
+    emma__tract_release(tract, 1, 10, EMMA_SLICES_KEPT);
     for (unsigned i = 1; i < 11; i++)
         is_free[i] = true;
     OK(same_as_model()); /* still dirty */
@@ -211,8 +211,8 @@ static void dirty_slices_are_claimed_and_cleaned(void) {
     IS(claim(8, 1), 40);
     release(40, 8, false);
     uint32_t half = bits & 0xFF;
-    emma__tract_release_bits(tract, 1, half, true);
-    emma__tract_release_bits(tract, 1, bits & ~half, false);
+    emma__tract_release_bits(tract, 1, half, EMMA_SLICES_CLEAN);
+    emma__tract_release_bits(tract, 1, bits & ~half, EMMA_SLICES_KEPT);
     for (unsigned i = 0; i < 32; i++)
         if ((bits >> i & 1) != 0) {
             is_free[32 + i] = true;
@@ -223,8 +223,8 @@ static void dirty_slices_are_claimed_and_cleaned(void) {
 
 static void release_one_free_slice(void) {
     fresh();
-    emma__tract_release(tract, 7, 1, false);
-    emma__tract_release(tract, 5, 3, false);
+    emma__tract_release(tract, 7, 1, EMMA_SLICES_KEPT);
+    emma__tract_release(tract, 5, 3, EMMA_SLICES_KEPT);
 }
 
 static void releasing_twice_is_seen(void) {

@@ -35,8 +35,7 @@ static struct {
 
 TAP_FUNCTION void tap_flush(void) {
     for (unsigned from = 0; from < tap.length;) {
-        long written =
-            emma__syscall_raw(EMMA_SYS_write, 1, (long)(tap.line + from), (long)(tap.length - from), 0, 0, 0);
+        long written = emma__syscall(EMMA_SYS_write, 1, (long)(tap.line + from), (long)(tap.length - from), 0, 0, 0);
         if (written <= 0)
             break;
         from += (unsigned)written;

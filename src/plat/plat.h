@@ -77,9 +77,6 @@ size_t emma__plat_read_file(const char *path, char *buffer, size_t size_bytes);
 /* Write to standard error, as far as it takes it. */
 void emma__plat_write_error(const char *bytes, size_t size_bytes);
 
-/* End the process as by abort(3): SIGABRT, even where it is blocked, ignored or its handler returns. */
-_Noreturn void emma__plat_abort(void);
-
 /* Run entry(argument) in a thread of its own that shares the address space and nothing of libc: its own thread pointer,
  * all signals blocked. When the thread has ended and its stack is no longer used, the kernel stores 0 to *word, which
  * holds its thread id meanwhile.

@@ -32,5 +32,5 @@ _Noreturn void emma_test_start(void);
 _Noreturn void emma_test_start(void) {
     int status = main();
     for (;;)
-        emma__syscall_raw(SYS_exit_group, status, 0, 0, 0, 0, 0);
+        emma__syscall(SYS_exit_group, status, 0, 0, 0, 0, 0);
 }

@@ -19,7 +19,7 @@ enum { AREA_CPU_ID = 1, AREA_SEQUENCE = 2 };
 static uintptr_t thread_pointer(void) {
 #if defined(__x86_64__)
     uintptr_t base = 0;
-    emma__syscall_raw(SYS_arch_prctl, GET_FS, (long)&base, 0, 0, 0, 0);
+    emma__syscall(SYS_arch_prctl, GET_FS, (long)&base, 0, 0, 0, 0);
     return base;
 #else
     return (uintptr_t)__builtin_thread_pointer();

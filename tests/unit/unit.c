@@ -35,7 +35,7 @@ emma_directory unit_directory;
 emma_shelf unit_shelves[EMMA_CLASS_COUNT];
 
 static long call(long number, long a, long b, long c, long d) {
-    return emma__syscall_raw(number, a, b, c, d, 0, 0);
+    return emma__syscall(number, a, b, c, d, 0, 0);
 }
 
 void unit_regions_reset(emma_regions *regions) {

@@ -71,7 +71,8 @@ bool emma__plat_is_privileged(void) {
            emma__syscall(EMMA_SYS_getgid, 0, 0, 0, 0, 0, 0) != emma__syscall(EMMA_SYS_getegid, 0, 0, 0, 0, 0, 0);
 }
 
-_Noreturn void emma__plat_abort(void) {
+/* End the process as abort(3) does: SIGABRT, even where it is blocked, ignored or its handler returns. */
+_Noreturn static void die(void) {
     const uint64_t abort_only = UINT64_C(1) << (SIGNAL_ABORT - 1);
     const uint64_t default_action[4] = {0, 0, 0, 0};
     long process_id = emma__plat_process_id();
@@ -96,5 +97,5 @@ _Noreturn void emma__fatal(const char *message, uintptr_t address) {
     }
     line[text.length_bytes++] = '\n';
     emma__plat_write_error(line, text.length_bytes);
-    emma__plat_abort();
+    die();
 }

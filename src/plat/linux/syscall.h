@@ -34,10 +34,6 @@ enum {
 bool emma__fault_plan(long number);
 #endif
 
-static inline long emma__syscall(long number, long a, long b, long c, long d, long e, long f) {
-    return emma__syscall_raw(number, a, b, c, d, e, f);
-}
-
 /* Whether this call is to fail, by a test's plan. */
 static inline bool emma__syscall_is_refused(long number) {
 #if EMMA_FAULT
@@ -49,7 +45,7 @@ static inline bool emma__syscall_is_refused(long number) {
 
 /* The same for calls that may fail for want of something: every caller can live with the failure. */
 static inline long emma__syscall_fallible(long number, long a, long b, long c, long d, long e, long f) {
-    return emma__syscall_is_refused(number) ? -EMMA_ENOMEM : emma__syscall_raw(number, a, b, c, d, e, f);
+    return emma__syscall_is_refused(number) ? -EMMA_ENOMEM : emma__syscall(number, a, b, c, d, e, f);
 }
 
 static inline bool emma__syscall_failed(long result) {

@@ -8,7 +8,7 @@
 /* 4, 16 or 64 KiB: asked at run time. */
 #define EMMA_FIXED_PAGE_BYTES 0
 
-static inline long emma__syscall_raw(long number, long a, long b, long c, long d, long e, long f) {
+static inline long emma__syscall(long number, long a, long b, long c, long d, long e, long f) {
     register long x8 __asm__("x8") = number;
     register long x0 __asm__("x0") = a;
     register long x1 __asm__("x1") = b;

@@ -8,7 +8,7 @@
 /* Asked at run time: the architecture fixes 4 KiB, kernels may not. */
 #define EMMA_FIXED_PAGE_BYTES 0
 
-static inline long emma__syscall_raw(long number, long a, long b, long c, long d, long e, long f) {
+static inline long emma__syscall(long number, long a, long b, long c, long d, long e, long f) {
     register long a7 __asm__("a7") = number;
     register long a0 __asm__("a0") = a;
     register long a1 __asm__("a1") = b;

@@ -34,7 +34,7 @@ enum {
 /* The page size is fixed by the architecture. */
 #define EMMA_FIXED_PAGE_BYTES 4096
 
-static inline long emma__syscall_raw(long number, long a, long b, long c, long d, long e, long f) {
+static inline long emma__syscall(long number, long a, long b, long c, long d, long e, long f) {
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
     register long r9 __asm__("r9") = f;

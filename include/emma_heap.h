@@ -71,8 +71,8 @@ typedef struct emma_event {
 typedef void emma_heap_log(emma_heap *heap, const emma_event *event, void *context);
 
 /* Where a heap gets memory from, other than the system. It asks for pieces of 1 MiB, doubling to 64 MiB, or for as much
- * as a block needs and an eighth more; the heap itself lies in the first. A piece that is empty goes back when a second one is, at
- * emma_heap_collect, and with the heap. Blocks are as those of donated memory (emma_heap_donate).
+ * as a block needs and an eighth more; the heap itself lies in the first. A piece that is empty goes back when a second
+ * one is, at emma_heap_collect, and with the heap. Blocks are as those of donated memory (emma_heap_donate).
  * These functions may be called by any thread that uses the heap, by several at once; never while emma holds a claim,
  * so they may use any heap, but must not need this one to make progress. */
 typedef struct emma_source {

@@ -258,12 +258,11 @@ bool emma__lent_free(emma_heap *heap, void *block) {
     return error == EMMA_BARE_OK;
 }
 
-bool emma__lent_resize(emma_heap *heap, void *block, size_t min_bytes, size_t want_bytes) {
+bool emma__lent_resize(emma_heap *heap, void *block, size_t size_bytes) {
     emma_lent *lent = &heap->lent;
     if (!emma__lent_claim(lent))
         return false;
-    bool done = emma_fit_resize(lent->fit, block, want_bytes) ||
-                (min_bytes < want_bytes && emma_fit_resize(lent->fit, block, min_bytes));
+    bool done = emma_fit_resize(lent->fit, block, size_bytes);
     if (done && lent->sourced != 0)
         emma__source_touch(lent->sourced, block, emma_fit_usable_size(lent->fit, block));
     emma__lent_unclaim(lent);

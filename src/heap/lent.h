@@ -79,8 +79,9 @@ bool emma__lent_free(emma_heap *heap, void *block);
  * not; *heap is who it is lent to, 0 iff to none. Any address may be asked for. Cost: O(ranges). */
 size_t emma__lent_find(const emma_directory *directory, uintptr_t address, emma_heap **heap);
 
-/* As emma__heap_resize. */
-bool emma__lent_resize(emma_heap *heap, void *block, size_t min_bytes, size_t want_bytes);
+/* Change the usable size of a live block where it lies. Returns: false iff that cannot be had, or others had the claim
+ * all the time. */
+bool emma__lent_resize(emma_heap *heap, void *block, size_t size_bytes);
 
 /* What lies at an address that is lent to this heap: start, size and state are filled in, if it is in a block. Cost:
  * O(blocks). */

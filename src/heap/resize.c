@@ -6,12 +6,23 @@ enum {
     MOVE_MIN_BYTES = 256 * 1024,
 };
 
-static bool resize_large(emma_heap *heap, uintptr_t address, size_t min_bytes, size_t want_bytes) {
-    emma_spans *spans = &heap->depot.spans;
-    if (min_bytes <= EMMA_SMALL_MAX_BYTES && want_bytes <= EMMA_SMALL_MAX_BYTES)
-        want_bytes = EMMA_SMALL_MAX_BYTES + 1; /* it stays a large block, of the least size */
-    return emma__spans_resize_large(spans, address, want_bytes) ||
-           (min_bytes < want_bytes && emma__spans_resize_large(spans, address, min_bytes));
+/* Give a block above the small classes this size. Returns: false iff it cannot have that where it lies, or is none. */
+static bool resize_to(emma_heap *heap, const emma_block *found, uintptr_t address, size_t size_bytes) {
+    switch (found->kind) {
+    case EMMA_BLOCK_LARGE: /* it stays one */
+        size_bytes = size_bytes > EMMA_SMALL_MAX_BYTES ? size_bytes : EMMA_SMALL_MAX_BYTES + 1;
+        return emma__spans_resize_large(&heap->depot.spans, address, size_bytes);
+    case EMMA_BLOCK_HUGE: {
+        emma_regions *regions = emma__heap_regions(heap);
+        return emma__huge_resize(regions, emma__huge_find(regions->directory, address), size_bytes);
+    }
+    case EMMA_BLOCK_LENT:
+        return emma__lent_resize(heap, (void *)address, size_bytes); // NOLINT(performance-no-int-to-ptr)
+    case EMMA_BLOCK_SMALL:
+    case EMMA_BLOCK_NONE:
+        break;
+    }
+    return false;
 }
 
 /* What is cut off a block is cleared as if it were freed. */
@@ -28,24 +39,8 @@ bool emma__heap_resize(emma_heap *heap, void *block, size_t min_bytes, size_t wa
     heap = found.heap != 0 ? found.heap : heap;
     uintptr_t address = (uintptr_t)block;
     clear_tail(heap, block, found.usable_bytes, want_bytes);
-    switch (found.kind) {
-    case EMMA_BLOCK_SMALL:
-        return min_bytes <= found.usable_bytes;
-    case EMMA_BLOCK_LARGE:
-        return resize_large(heap, address, min_bytes, want_bytes) || min_bytes <= found.usable_bytes;
-    case EMMA_BLOCK_HUGE: {
-        emma_regions *regions = emma__heap_regions(heap);
-        emma_huge *huge = emma__huge_find(regions->directory, address);
-        return emma__huge_resize(regions, huge, want_bytes) ||
-               (min_bytes < want_bytes && emma__huge_resize(regions, huge, min_bytes)) ||
-               min_bytes <= found.usable_bytes;
-    }
-    case EMMA_BLOCK_LENT:
-        return emma__lent_resize(heap, block, min_bytes, want_bytes) || min_bytes <= found.usable_bytes;
-    case EMMA_BLOCK_NONE:
-        break;
-    }
-    return false;
+    return resize_to(heap, &found, address, want_bytes) ||
+           (min_bytes < want_bytes && resize_to(heap, &found, address, min_bytes)) || min_bytes <= found.usable_bytes;
 }
 
 void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes) {

@@ -1,4 +1,4 @@
-/* options.h: what can be set at run time, in one table. From it come the parser, the help and docs/TUNING.md.
+/* options.h: what can be set at run time, in one table. From it come the parser and the help; docs/TUNING.md says more.
  *
  * An option string is "key=value,key=value"; sizes take K, M or G. Options are words of the heap, read by the layers
  * that they concern; nothing below ctl knows of option strings. */

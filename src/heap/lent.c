@@ -147,12 +147,13 @@ bool emma__lent_add(emma_heap *heap, uintptr_t from, size_t size_bytes) {
     return true;
 }
 
-bool emma__lent_add_piece(emma_heap *heap, emma_piece *piece, bool is_zeroed) {
-    if (!note_range(emma__heap_directory(heap), heap, (uintptr_t)piece, piece->size_bytes))
+bool emma__lent_add_piece(emma_heap *heap, emma_piece *piece, size_t size_bytes, bool is_zeroed) {
+    if (!note_range(emma__heap_directory(heap), heap, (uintptr_t)piece, size_bytes))
         return false;
-    ATOMIC_ADD(&heap->lent.lent_bytes, piece->size_bytes, relaxed);
+    *piece = (emma_piece){0, size_bytes};
+    ATOMIC_ADD(&heap->lent.lent_bytes, size_bytes, relaxed);
     emma_lent_note *note = (emma_lent_note *)(void *)(piece + 1);
-    *note = (emma_lent_note){0, piece->size_bytes - sizeof *piece, 1 + is_zeroed};
+    *note = (emma_lent_note){0, size_bytes - sizeof *piece, 1 + is_zeroed};
     leave(&heap->lent, &heap->lent.added, note);
     return true;
 }

@@ -8,15 +8,14 @@
 /* What a piece has beside the memory of one block, whose alignment is to be added. */
 enum { FRAME_BYTES = sizeof(emma_piece) + 128 };
 
-static void give_back(const emma_source *source, emma_piece *piece) {
-    size_t size_bytes = piece->size_bytes;
+static void give_back(const emma_source *source, emma_piece *piece, size_t size_bytes) {
     if (source->decommit != 0)
         source->decommit(piece, size_bytes, source->context);
     if (source->release != 0)
         source->release(piece, size_bytes, source->context);
 }
 
-/* Returns: a piece that may be used, or 0. */
+/* Returns: where a piece may be made, or 0. Nothing is written there: it may be lent already, which is then found. */
 static emma_piece *reserve(const emma_source *source, size_t size_bytes, bool *is_zeroed) {
     int zeroed = 0;
     void *memory = source->reserve(size_bytes, EMMA_SOURCE_ALIGN, &zeroed, source->context);
@@ -29,9 +28,7 @@ static emma_piece *reserve(const emma_source *source, size_t size_bytes, bool *i
             source->release(memory, size_bytes, source->context);
         return 0;
     }
-    emma_piece *piece = memory;
-    *piece = (emma_piece){0, size_bytes};
-    return piece;
+    return memory;
 }
 
 emma_heap *emma__source_make(emma_directory *directory, const emma_source *source, size_t limit_bytes) {
@@ -50,9 +47,10 @@ emma_heap *emma__source_make(emma_directory *directory, const emma_source *sourc
     emma_heap *heap =
         emma__lent_make(directory, (uintptr_t)(sourced + 1), size_bytes - sizeof *piece - sizeof *sourced);
     if (heap == 0) {
-        give_back(&known, piece);
+        give_back(&known, piece, size_bytes);
         return 0;
     }
+    *piece = (emma_piece){0, size_bytes};
     *sourced = (emma_sourced){.source = known, .pieces = piece};
     ATOMIC_STORE(&sourced->commit.limit_bytes, limit_bytes, relaxed);
     emma__commit_charge(&sourced->commit, size_bytes);
@@ -90,8 +88,9 @@ bool emma__source_grow(emma_heap *heap, size_t size_bytes, size_t align_bytes) {
         emma__commit_refund(&sourced->commit, bytes);
         return false;
     }
-    if (!emma__lent_add_piece(heap, piece, is_zeroed)) {
-        emma__source_release(heap, piece);
+    if (!emma__lent_add_piece(heap, piece, bytes, is_zeroed)) {
+        give_back(&sourced->source, piece, bytes);
+        emma__commit_refund(&sourced->commit, bytes);
         return false;
     }
     uint32_t log2 = ATOMIC_LOAD(&sourced->next_log2, relaxed);
@@ -196,7 +195,7 @@ size_t emma__source_release(emma_heap *heap, emma_piece *gone) {
         size_t size_bytes = gone->size_bytes;
         emma__ranges_remove(&emma__heap_directory(heap)->ranges, heap, (uintptr_t)gone, (uintptr_t)gone + size_bytes);
         ATOMIC_SUB(&heap->lent.lent_bytes, size_bytes, relaxed);
-        give_back(&sourced->source, gone);
+        give_back(&sourced->source, gone, size_bytes);
         emma__commit_refund(&sourced->commit, size_bytes);
         released += size_bytes;
     }
@@ -208,6 +207,6 @@ void emma__source_end(emma_heap *heap) {
     emma_piece *next;
     for (emma_piece *piece = heap->lent.sourced->pieces; piece != 0; piece = next) {
         next = piece->next; /* the first, which holds the heap, is the last here */
-        give_back(&source, piece);
+        give_back(&source, piece, piece->size_bytes);
     }
 }

@@ -18,7 +18,8 @@ typedef struct books {
     size_t most_bytes;
     unsigned refuse_from; /* the reserve with this number and all after it; 0: none */
     bool refuse_commit;
-    bool soil; /* what is reserved is not zeroed, and is not said to be */
+    bool soil;  /* what is reserved is not zeroed, and is not said to be */
+    void *lies; /* what the next reserve returns, and the release of it is expected; 0: something of its own */
     unsigned wrong;
     struct {
         void *memory;
@@ -31,6 +32,8 @@ static void *reserve(size_t bytes, size_t align, int *zeroed, void *context) {
     own->wrong += *zeroed != 0;
     if (own->refuse_from != 0 && own->reserved + 1 >= own->refuse_from)
         return 0;
+    if (own->lies != 0)
+        return own->lies;
     void *memory = unit_pointer(emma__plat_map(bytes));
     own->wrong += (uintptr_t)memory % align != 0;
     if (own->soil)
@@ -66,6 +69,8 @@ static int decommit(void *memory, size_t bytes, void *context) {
 
 static int release(void *memory, size_t bytes, void *context) {
     books *own = context;
+    if (own->lies != 0 && memory == own->lies)
+        return 1;
     for (unsigned i = 0; i < PIECES; i++) {
         if (own->piece[i].memory != memory || own->piece[i].bytes != bytes)
             continue;
@@ -219,7 +224,37 @@ static void refusals_change_nothing(void) {
     OK(emma_heap_create(&(emma_heap_config){.source = &(emma_source){0}}) == 0);
 }
 
+/* A source that hands out what is lent already is refused, and nothing is written to that. */
+static void what_is_lent_is_not_taken_twice(void) {
+    books own = {0};
+    emma_heap *heap = over(&own, 0);
+    void *block = emma_heap_malloc(heap, 500000);
+    unit_fill(block, 500000, 1);
+    emma_heap_stats before;
+    emma_heap_stats_read(heap, &before);
+    void *others[] = {own.piece[0].memory, (char *)own.piece[0].memory + 65536, unit_pointer(emma__plat_map(1 << 20))};
+    unit_fill(others[2], 4096, 2);
+    emma_heap *other = emma_heap_create(0);
+    OK(emma_heap_donate(other, (char *)others[2] + 4096, (1 << 20) - 4096) == 1);
+    for (unsigned i = 0; i < 3; i++) {
+        own.lies = others[i];
+        OK(emma_heap_malloc(heap, 3 << 20) == 0);
+        own.lies = 0;
+        emma_heap_stats now;
+        emma_heap_stats_read(heap, &now);
+        OK(now.committed_bytes == before.committed_bytes && now.lent_bytes == before.lent_bytes);
+        OK(unit_is_filled(block, 500000, 1) && unit_is_filled(others[2], 4096, 2));
+        OK(emma_heap_of(block) == heap && emma_usable_size(block) >= 500000);
+    }
+    OK(emma_heap_malloc(heap, 3 << 20) != 0);
+    emma_free(block);
+    emma_heap_destroy(heap);
+    emma_heap_destroy(other);
+    IS(own.reserved - own.released + own.wrong, 0);
+}
+
 TAP_MAIN({"everything reserved is released once, at the latest with the heap", all_that_is_reserved_is_released},
          {"an empty piece stays until there is another", an_empty_piece_stays},
          {"zeroed is believed, and nothing else", zeroed_is_believed},
-         {"limits hold for what is reserved", limits_hold}, {"refusals change nothing", refusals_change_nothing})
+         {"limits hold for what is reserved", limits_hold}, {"refusals change nothing", refusals_change_nothing},
+         {"what is lent already is not taken from a source", what_is_lent_is_not_taken_twice})

@@ -55,8 +55,9 @@ emma_move_result emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintp
  * memory is refused. */
 bool emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes);
 
-/* Move the pages of [from, from + size) to [to, to + size), a mapping of the caller's that is replaced. Afterwards the
- * old range is still mapped and reads as zero (MREMAP_DONTUNMAP, Linux 5.7). */
+/* Move the pages of [from, from + size) to [to, to + size), a mapping of the caller's that is replaced and was never
+ * touched. Afterwards the old range is still mapped and reads as zero (MREMAP_DONTUNMAP, Linux 5.7). What moved before
+ * the rest was refused is copied back. */
 emma_move_result emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes);
 
 /* A number that differs between processes and calls as far as the system randomises addresses. No system call. */

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../storm/storm.h"
@@ -216,12 +217,32 @@ static void janitor(void) {
     all_calls_fit();
 }
 
+/* Two mappings side by side; for the second there is no room where they are to go. */
+static void a_move_refused_half_way(void) {
+    uintptr_t from = __real_emma__plat_map(3 * (size_t)MIB);
+    uintptr_t to = __real_emma__plat_map(2 * (size_t)MIB);
+    char *bytes = (char *)from; // NOLINT(performance-no-int-to-ptr)
+    memset(bytes, 7, 2 * (size_t)MIB);
+    emma__plat_huge_pages(from + MIB, 2 * (size_t)MIB, false);
+    __real_emma__plat_unmap(to + MIB, MIB);
+    struct rlimit before;
+    getrlimit(RLIMIT_AS, &before);
+    setrlimit(RLIMIT_AS, &(struct rlimit){limits_used_bytes(RLIMIT_AS), before.rlim_max});
+    EXPECT(__real_emma__plat_move_pages(from, to, 2 * (size_t)MIB) != EMMA_MOVE_DONE);
+    setrlimit(RLIMIT_AS, &before);
+    size_t kept = 0;
+    while (kept < 2 * (size_t)MIB && bytes[kept] == 7)
+        kept++;
+    EXPECT(kept == 2 * (size_t)MIB);
+}
+
 int main(void) {
     static const storm_case cases[] = {
         {"pages of 64 KiB: all kinds of blocks", everything, 60},
         {"pages of 64 KiB: growing blocks", growing_blocks, 60},
         {"pages of 64 KiB: spans partly used", purge_of_half_used_spans, 60},
         {"pages of 64 KiB: the janitor", janitor, 60},
+        {"a move that is refused half way", a_move_refused_half_way, 60},
     };
     return storm_main(cases, STORM_COUNT(cases));
 }

@@ -79,21 +79,68 @@ bool emma__plat_resize(uintptr_t address, size_t old_bytes, size_t new_bytes) {
            (long)address;
 }
 
-/* The kernel unmaps the target first; what it may find missing after that are pages, locked ones or a mapping. */
-static emma_move_result move(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes, long flags) {
-    long result =
-        emma__syscall_fallible(EMMA_SYS_mremap, (long)from, (long)old_bytes, (long)new_bytes, flags, (long)to, 0);
-    if (result == (long)to)
-        return EMMA_MOVE_DONE;
-    if (result != -EMMA_ENOMEM && result != -EMMA_EAGAIN && result != -EMMA_EFAULT)
-        return EMMA_MOVE_REFUSED;
-    return emma__plat_map_at(to, new_bytes) == EMMA_MAP_DONE ? EMMA_MOVE_REFUSED : EMMA_MOVE_LOST;
+/* Whether a move was refused before anything was done. The kernel unmaps the target first; what it may find missing
+ * after that are pages, locked ones or a mapping. */
+static bool is_refused_early(long result) {
+    return result != -EMMA_ENOMEM && result != -EMMA_EAGAIN && result != -EMMA_EFAULT;
+}
+
+static emma_move_result after_refusal(uintptr_t to, size_t size_bytes) {
+    return emma__plat_map_at(to, size_bytes) == EMMA_MAP_DONE ? EMMA_MOVE_REFUSED : EMMA_MOVE_LOST;
 }
 
 emma_move_result emma__plat_move_mapping(uintptr_t from, size_t old_bytes, uintptr_t to, size_t new_bytes) {
-    return move(from, old_bytes, to, new_bytes, REMAP_MAYMOVE_FIXED);
+    long result = emma__syscall_fallible(EMMA_SYS_mremap, (long)from, (long)old_bytes, (long)new_bytes,
+                                         REMAP_MAYMOVE_FIXED, (long)to, 0);
+    if (result == (long)to)
+        return EMMA_MOVE_DONE;
+    return is_refused_early(result) ? EMMA_MOVE_REFUSED : after_refusal(to, new_bytes);
+}
+
+/* How many bytes from address on are mapped without a gap, at most size: by advice that changes nothing. */
+static size_t mapped_bytes(uintptr_t address, size_t size_bytes, size_t page_bytes) {
+    size_t mapped = 0;
+    size_t beyond = size_bytes / page_bytes + 1; /* in pages */
+    while (beyond - mapped > 1) {
+        size_t middle = mapped + (beyond - mapped) / 2;
+        if (advise(address, middle * page_bytes, ADVICE_NORMAL))
+            mapped = middle;
+        else
+            beyond = middle;
+    }
+    return mapped * page_bytes;
+}
+
+static bool is_zero(const uint64_t *word, size_t size_bytes) {
+    size_t i = 0;
+    while (i < size_bytes / sizeof *word && word[i] == 0)
+        i++;
+    return i == size_bytes / sizeof *word;
+}
+
+/* Linux 6.17 moves several mappings one after the other, lowest first, and where it refuses one, those before it are
+ * moved: these read as zero now, and what was in them is copied back. The target's pages were never touched. */
+static void move_back(uintptr_t from, uintptr_t to, size_t size_bytes) {
+    size_t page_bytes = emma__plat_page_bytes();
+    size_t mapped = mapped_bytes(to, size_bytes, page_bytes);
+    size_t moved = 0;
+    for (size_t at = 0; at < mapped && is_zero((uint64_t *)(from + at), page_bytes); at += page_bytes) { // NOLINT
+        if (is_zero((uint64_t *)(to + at), page_bytes)) // NOLINT(performance-no-int-to-ptr)
+            continue;
+        __builtin_memcpy((void *)(from + at), (void *)(to + at), page_bytes); // NOLINT(performance-no-int-to-ptr)
+        moved = at + page_bytes;
+    }
+    if (moved != 0)
+        emma__plat_purge(to, moved);
 }
 
 emma_move_result emma__plat_move_pages(uintptr_t from, uintptr_t to, size_t size_bytes) {
-    return move(from, size_bytes, to, size_bytes, REMAP_MAYMOVE_FIXED_DONTUNMAP);
+    long result = emma__syscall_fallible(EMMA_SYS_mremap, (long)from, (long)size_bytes, (long)size_bytes,
+                                         REMAP_MAYMOVE_FIXED_DONTUNMAP, (long)to, 0);
+    if (result == (long)to)
+        return EMMA_MOVE_DONE;
+    if (is_refused_early(result))
+        return EMMA_MOVE_REFUSED;
+    move_back(from, to, size_bytes);
+    return after_refusal(to, size_bytes);
 }

@@ -205,8 +205,9 @@ emma_huge *emma__huge_adopt(emma_regions *regions, uintptr_t from, size_t size_b
     if (result == EMMA_MOVE_DONE) {
         if (emma__huge_resize(regions, huge, new_bytes))
             return huge;
-        if (emma__plat_move_pages(huge->block, from, size_bytes) != EMMA_MOVE_DONE)
-            __builtin_memcpy((void *)from, (void *)huge->block, size_bytes); // NOLINT(performance-no-int-to-ptr)
+        /* Back by copying, into what is still mapped: a move unmaps its target first, and where it is refused then, a
+         * stranger's mapping may be there. */
+        __builtin_memcpy((void *)from, (void *)huge->block, size_bytes); // NOLINT(performance-no-int-to-ptr)
     }
     release(regions, huge, result != EMMA_MOVE_LOST);
     return 0;

@@ -20,7 +20,7 @@
 #pragma weak emma_owns
 #pragma weak emma_realloc_in_place
 
-enum { MIB = 1 << 20, THREADS = 4 };
+enum { MIB = 1 << 20, THREADS = 4, GROWING_SECONDS = 4 };
 static char a_failure;
 
 static void runs_on_emma(void) {
@@ -233,6 +233,46 @@ static void limit_below_use(void) {
     EXPECT(can_make_thread());
 }
 
+static _Atomic(bool) grown_enough;
+
+/* Blocks that grow until that is refused, and keep what was in them. Returns: NULL iff they did. */
+static void *grow_again_and_again(void *seed) {
+    uint64_t random = (uintptr_t)seed;
+    while (!atomic_load(&grown_enough)) {
+        unsigned char *block = NULL;
+        size_t size = 0;
+        for (size_t next = 1 + storm_below(&random, MIB); next < 40 * MIB; next += 1 + storm_below(&random, next)) {
+            unsigned char *moved = realloc(block, next);
+            block = moved != NULL ? moved : block;
+            for (size_t i = 0; i < size; i += 4096)
+                if (block[i] != i / 4096 % 251)
+                    return &a_failure;
+            if (moved == NULL)
+                break;
+            size = next;
+            for (size_t i = 0; i < size; i += 4096)
+                block[i] = (unsigned char)(i / 4096 % 251);
+        }
+        free(block);
+    }
+    return NULL;
+}
+
+static void limit_that_moves(void) {
+    uint64_t random = storm_seed();
+    pthread_t thread[THREADS];
+    for (size_t i = 0; i < THREADS; i++)
+        EXPECT(pthread_create(&thread[i], NULL, grow_again_and_again, (void *)(uintptr_t)(random + i)) == 0); // NOLINT
+    for (double until = storm_seconds() + GROWING_SECONDS; storm_seconds() < until; usleep(100))
+        limit(RLIMIT_AS, limits_used_bytes(RLIMIT_AS) - 16 * MIB + storm_below(&random, 32 * MIB));
+    atomic_store(&grown_enough, true);
+    for (size_t i = 0; i < THREADS; i++) {
+        void *failed = &a_failure;
+        EXPECT(pthread_join(thread[i], &failed) == 0 && failed == NULL);
+    }
+    limit(RLIMIT_AS, RLIM_INFINITY);
+}
+
 /* --- strict overcommit, by the machine's own switch --- */
 
 static const char overcommit[] = "/proc/sys/vm/overcommit_memory";
@@ -347,6 +387,7 @@ int main(void) {
         {"ulimit -v 65536, 4 threads with stacks of 8 MiB", ulimit_64_mib, 60},
         {"RLIMIT_AS after a gigabyte", address_space_limit, 60},
         {"RLIMIT_AS below what is used", limit_below_use, 60},
+        {"RLIMIT_AS moves while blocks grow", limit_that_moves, 60},
         {"threads after small blocks filled the address space", threads_after_exhaustion, 60},
         {"strict overcommit for this process: RLIMIT_DATA after a gigabyte", data_limit, 60},
         {"strict overcommit of the machine", strict_overcommit, 60},

@@ -1,8 +1,8 @@
 /* cpu.c: see cpu.h; what is done with all slots at once is in cpu_all.c. */
 #include "cache/cpu.h"
 
-#define LOADED(cpu, class) (&ATOMIC_LOAD(&(cpu)->slots, acquire)->of[class].loaded)
-#define SPARE(cpu, class)  (&ATOMIC_LOAD(&(cpu)->slots, acquire)->of[class].spare)
+#define LOADED(cpu, class)   (&ATOMIC_LOAD(&(cpu)->slots, acquire)->loaded[class])
+#define SPARE(cpu, class, i) (&ATOMIC_LOAD(&(cpu)->slots, acquire)->spare[class][i])
 
 EMMA_STATIC_ASSERT((int)EMMA_CPU_MAGAZINE_MAX_BLOCKS <= (int)EMMA_CHAIN_ROOM_MAX, "the room of an empty magazine");
 
@@ -24,9 +24,10 @@ void emma__cpu_init(emma_cpu *cpu, uintptr_t memory, size_t most_bytes) {
 
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class) {
     uint32_t size = (uint32_t)emma__class_size(class);
-    if (cpu->budget_bytes < 4 * emma__magazines_pair_bytes(class, EMMA_MAGAZINE_MIN_BLOCKS) && !EMMA_TORTURE)
+    if (cpu->budget_bytes < 8 * EMMA_MAGAZINE_MIN_BLOCKS * size && !EMMA_TORTURE)
         return 0;
-    uint32_t blocks = cpu->budget_bytes / EMMA_CPU_MAGAZINE_PART / size;
+    uint32_t bytes = cpu->budget_bytes / EMMA_CPU_MAGAZINE_PART;
+    uint32_t blocks = (bytes < EMMA_CPU_MAGAZINE_MAX_BYTES ? bytes : EMMA_CPU_MAGAZINE_MAX_BYTES) / size;
     blocks = blocks < EMMA_CPU_MAGAZINE_MAX_BLOCKS ? blocks : EMMA_CPU_MAGAZINE_MAX_BLOCKS;
     return blocks < EMMA_MAGAZINE_MIN_BLOCKS || EMMA_TORTURE ? EMMA_MAGAZINE_MIN_BLOCKS : blocks;
 }
@@ -50,46 +51,54 @@ static emma_rseq_end push(emma_cpu *cpu, unsigned class, void *block) {
     return EMMA_RSEQ_NONE;
 }
 
-static emma_rseq_end exchange(const emma_cpu *cpu, _Atomic(emma_chain) *word, emma_rseq_trade *trade) {
-    for (unsigned tries = EMMA_CPU_TRIES; tries != 0; tries--) {
-        emma_rseq_end end = emma__rseq_exchange(&cpu->rseq, word, trade);
-        if (end != EMMA_RSEQ_ABORTED)
-            return end;
-    }
-    return EMMA_RSEQ_NONE;
-}
-
 static emma_cpu_slot *slot_at(const emma_cpu *cpu, uintptr_t offset) {
     return ATOMIC_LOAD(&cpu->slots, acquire) + offset / EMMA_RSEQ_SLOT_BYTES;
 }
 
-/* Put a chain into a loaded word. Keeps account of open classes: each goes from 0 and to 0 by one exchange.
- * Returns: false iff it was not done; before: what was there. */
-static bool trade_loaded(emma_cpu *cpu, unsigned class, emma_rseq_trade *trade) {
-    if (exchange(cpu, LOADED(cpu, class), trade) != EMMA_RSEQ_DONE)
+/* Put a chain into a word of a slot. Keeps account of magazines: each comes in the place of 0 and leaves 0 by one
+ * exchange. Returns: false iff it was not done; before: what was there. */
+static bool trade(emma_cpu *cpu, unsigned class, _Atomic(emma_chain) *word, emma_rseq_trade *what) {
+    emma_rseq_end end = EMMA_RSEQ_ABORTED;
+    for (unsigned tries = EMMA_CPU_TRIES; tries != 0 && end == EMMA_RSEQ_ABORTED; tries--)
+        end = emma__rseq_exchange(&cpu->rseq, word, what);
+    if (end != EMMA_RSEQ_DONE)
         return false;
-    if ((trade->before == 0) == (trade->chain == 0))
+    if ((what->before == 0) == (what->chain == 0))
         return true;
-    emma_cpu_slot *slot = slot_at(cpu, trade->slot);
-    uint32_t bytes = emma__magazines_pair_bytes(class, emma__cpu_capacity(cpu, class));
-    if (trade->chain == 0) {
-        ATOMIC_SUB(&slot->granted_bytes, (int32_t)bytes, relaxed);
+    emma_cpu_slot *slot = slot_at(cpu, what->slot);
+    if (what->chain == 0) {
+        ATOMIC_SUB(&slot->held_bytes, emma__cpu_magazine_bytes(cpu, class), relaxed);
         return true;
     }
-    ATOMIC_ADD(&slot->granted_bytes, (int32_t)bytes, relaxed);
-    uint64_t part = trade->slot / EMMA_RSEQ_SLOT_BYTES / (cpu->rseq.slots / EMMA_CPU_PARTS);
-    ATOMIC_OR(&cpu->used, UINT64_C(1) << part, relaxed);
+    ATOMIC_ADD(&slot->held_bytes, emma__cpu_magazine_bytes(cpu, class), relaxed);
+    uint64_t part = UINT64_C(1) << what->slot / EMMA_RSEQ_SLOT_BYTES / (cpu->rseq.slots / EMMA_CPU_PARTS);
+    if ((ATOMIC_LOAD(&cpu->used, relaxed) & part) == 0)
+        ATOMIC_OR(&cpu->used, part, relaxed);
     return true;
 }
 
-static emma_chain take_loaded(emma_cpu *cpu, unsigned class) {
-    emma_rseq_trade trade = {.chain = 0};
-    return trade_loaded(cpu, class, &trade) ? trade.before : 0;
+static emma_chain take(emma_cpu *cpu, unsigned class, _Atomic(emma_chain) *word) {
+    emma_rseq_trade none = {.chain = 0};
+    return trade(cpu, class, word, &none) ? none.before : 0;
 }
 
-static emma_chain take_spare(const emma_cpu *cpu, unsigned class) {
-    emma_rseq_trade trade = {.chain = 0};
-    return exchange(cpu, SPARE(cpu, class), &trade) == EMMA_RSEQ_DONE ? trade.before : 0;
+/* The slot of the processor that the thread was on just now. Returns: 0 iff there is none. */
+static emma_cpu_slot *slot_here(const emma_cpu *cpu) {
+    uint32_t id = emma__cpu_is_on(cpu) ? emma__rseq_hint(&cpu->rseq) : UINT32_MAX;
+    return id < cpu->rseq.slots ? slot_at(cpu, (uintptr_t)id * EMMA_RSEQ_SLOT_BYTES) : 0;
+}
+
+/* The last chain of the slot here: a spare, or, if it may be, the loaded one. Returns: 0 iff there seems to be none. */
+static emma_chain take_last(emma_cpu *cpu, unsigned class, bool may_be_loaded) {
+    emma_cpu_slot *slot = slot_here(cpu);
+    for (unsigned i = EMMA_CPU_SPARES; slot != 0 && i-- > 0;) {
+        emma_chain chain =
+            ATOMIC_LOAD(&slot->spare[class][i], relaxed) != 0 ? take(cpu, class, SPARE(cpu, class, i)) : 0;
+        if (chain != 0)
+            return chain;
+    }
+    bool is_open = may_be_loaded && slot != 0 && ATOMIC_LOAD(&slot->loaded[class], relaxed) != 0;
+    return is_open ? take(cpu, class, LOADED(cpu, class)) : 0;
 }
 
 /* A chain leaves the caches: to the depot if it is at least half full. Returns: what emma__depot_put does. */
@@ -101,43 +110,52 @@ static bool send_away(const emma_cpu *cpu, emma_depot *depot, unsigned class, em
     return false;
 }
 
-/* Close the other classes, going round, until the slot holds no more than it may. The thread may be moved meanwhile:
- * then it closes classes there, which does no harm. */
+/* Other classes give up magazines, going round, until the slot holds no more than it may. The thread may be moved
+ * meanwhile: then they do so there, which does no harm. */
 static void keep_to_budget(emma_cpu *cpu, emma_depot *depot, unsigned class, uintptr_t offset) {
     emma_cpu_slot *slot = slot_at(cpu, offset);
     for (unsigned i = 0; i < EMMA_CLASS_COUNT; i++) {
-        if (ATOMIC_LOAD(&slot->granted_bytes, relaxed) <= (int32_t)cpu->budget_bytes)
+        if (ATOMIC_LOAD(&slot->held_bytes, relaxed) <= (int32_t)cpu->budget_bytes)
             return;
         unsigned victim = ATOMIC_LOAD(&slot->hand, relaxed) % EMMA_CLASS_LAST + 1;
         ATOMIC_STORE(&slot->hand, victim, relaxed); /* two may store the same: one class more or less */
-        if (victim == class || ATOMIC_LOAD(&slot->of[victim].loaded, relaxed) == 0)
-            continue;
-        send_away(cpu, depot, victim, take_spare(cpu, victim));
-        send_away(cpu, depot, victim, take_loaded(cpu, victim));
+        if (victim != class)
+            send_away(cpu, depot, victim, take_last(cpu, victim, true));
     }
 }
 
-/* A chain becomes the spare, and what was the spare goes to the depot. */
+/* Send home what a class has in the slot here. */
+static void give_up(emma_cpu *cpu, emma_depot *depot, unsigned class) {
+    emma_chain chain;
+    for (unsigned i = 0; i <= EMMA_CPU_SPARES && (chain = take_last(cpu, class, true)) != 0; i++)
+        emma__cpu_send_home(depot, class, chain);
+}
+
+/* A full chain becomes a spare; where there are enough of them the last one goes to the depot instead. */
 static void stow(emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain chain) {
     if (emma__chain_is_empty(chain))
         return;
-    emma_rseq_trade trade = {.chain = chain};
-    if (exchange(cpu, SPARE(cpu, class), &trade) != EMMA_RSEQ_DONE)
-        trade.before = chain;
-    if (!send_away(cpu, depot, class, trade.before))
+    for (unsigned i = 0; i < EMMA_CPU_SPARES; i++) {
+        emma_rseq_trade spare = {.chain = chain, .only_empty = i < EMMA_CPU_SPARES - 1};
+        if (!trade(cpu, class, SPARE(cpu, class, i), &spare))
+            continue;
+        if (spare.before == 0)
+            keep_to_budget(cpu, depot, class, spare.slot);
+        chain = spare.before;
+        break;
+    }
+    if (!send_away(cpu, depot, class, chain))
         return;
-    /* The class shrinks: the spans want back what there is. */
-    emma__cpu_send_home(depot, class, take_spare(cpu, class));
-    emma__cpu_send_home(depot, class, take_loaded(cpu, class));
+    give_up(cpu, depot, class); /* the class shrinks: the spans want back what there is */
 }
 
 /* Put a chain back into the caches, as the loaded one if there is none. */
 static void put_back(emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain chain) {
-    emma_rseq_trade trade = {.chain = chain, .only_empty = true};
-    if (!trade_loaded(cpu, class, &trade))
+    emma_rseq_trade loaded = {.chain = chain, .only_empty = true};
+    if (!trade(cpu, class, LOADED(cpu, class), &loaded))
         stow(cpu, depot, class, chain);
-    else if (trade.before == 0)
-        keep_to_budget(cpu, depot, class, trade.slot);
+    else if (loaded.before == 0)
+        keep_to_budget(cpu, depot, class, loaded.slot);
 }
 
 /* A chain of this capacity with blocks of one that has another; what is too much of them goes back to the depot. */
@@ -176,7 +194,7 @@ void *emma__cpu_alloc(emma_cpu *cpu, emma_depot *depot, unsigned class, bool *av
         emma__chain_unmark(block);
         return block;
     }
-    emma_chain chain = take_spare(cpu, class);
+    emma_chain chain = take_last(cpu, class, false);
     if (emma__chain_is_empty(chain))
         chain = refill(cpu, depot, class);
     if (emma__chain_is_empty(chain))
@@ -195,39 +213,32 @@ bool emma__cpu_free(emma_cpu *cpu, emma_depot *depot, unsigned class, void *bloc
     emma_rseq_end end = push(cpu, class, block);
     if (end != EMMA_RSEQ_REFUSED)
         return end == EMMA_RSEQ_DONE;
-    emma_rseq_trade trade = {.chain = emma__chain_push(emma__chain_empty(capacity), block)};
-    if (!trade_loaded(cpu, class, &trade))
+    emma_rseq_trade loaded = {.chain = emma__chain_push(emma__chain_empty(capacity), block)};
+    if (!trade(cpu, class, LOADED(cpu, class), &loaded))
         return false;
-    stow(cpu, depot, class, trade.before);
-    if (trade.before == 0)
-        keep_to_budget(cpu, depot, class, trade.slot);
+    stow(cpu, depot, class, loaded.before);
+    if (loaded.before == 0)
+        keep_to_budget(cpu, depot, class, loaded.slot);
     return true;
 }
 
-/* The slot of the processor that the thread was on just now. Returns: 0 iff there is none. */
-static emma_cpu_slot *slot_here(const emma_cpu *cpu) {
-    uint32_t id = emma__cpu_is_on(cpu) ? emma__rseq_hint(&cpu->rseq) : UINT32_MAX;
-    return id < cpu->rseq.slots ? slot_at(cpu, (uintptr_t)id * EMMA_RSEQ_SLOT_BYTES) : 0;
-}
-
 void emma__cpu_flush(emma_cpu *cpu, emma_depot *depot) {
-    const emma_cpu_slot *slot = slot_here(cpu);
-    for (unsigned class = 1; slot != 0 && class < EMMA_CLASS_COUNT; class ++) {
-        if (ATOMIC_LOAD(&slot->of[class].spare, relaxed) != 0)
-            emma__cpu_send_home(depot, class, take_spare(cpu, class));
-        if (ATOMIC_LOAD(&slot->of[class].loaded, relaxed) != 0)
-            emma__cpu_send_home(depot, class, take_loaded(cpu, class));
-    }
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+        give_up(cpu, depot, class);
 }
 
 bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const void *block) {
     if (slot_here(cpu) == 0 || emma__cpu_capacity(cpu, class) == 0)
         return false;
-    emma_chain spare = take_spare(cpu, class);
-    emma_chain loaded = take_loaded(cpu, class);
-    bool found = emma__chain_contains(spare, block) || emma__chain_contains(loaded, block);
-    if (loaded != 0)
-        put_back(cpu, depot, class, loaded);
-    stow(cpu, depot, class, spare);
+    emma_chain in_hand[1 + EMMA_CPU_SPARES];
+    bool found = false;
+    for (unsigned i = 0; i <= EMMA_CPU_SPARES; i++) {
+        in_hand[i] = take(cpu, class, i == 0 ? LOADED(cpu, class) : SPARE(cpu, class, i - 1));
+        found = found || emma__chain_contains(in_hand[i], block);
+    }
+    if (in_hand[0] != 0)
+        put_back(cpu, depot, class, in_hand[0]);
+    for (unsigned i = 1; i <= EMMA_CPU_SPARES; i++)
+        stow(cpu, depot, class, in_hand[i]);
     return found;
 }

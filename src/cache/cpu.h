@@ -1,10 +1,11 @@
 /* cpu.h: CPU caches: a cache for each processor instead of each thread, for heaps that many threads share.
  *
- *     slot of a processor:  of[class].loaded   popped from and pushed to
- *                           of[class].spare    0, or a magazine, usually full, that takes the loaded one's place
+ *     slot of a processor:  loaded[class]    popped from and pushed to
+ *                           spare[class][i]  0, or a magazine, usually full, that waits to be loaded
  *
- *     loaded runs empty:  spare -> loaded;  no spare: a magazine from the depot -> loaded
- *     loaded runs full:   an empty one -> loaded, the full one -> spare, what was spare -> depot
+ *     loaded runs empty:  the last spare -> loaded;  no spare: a magazine from the depot -> loaded
+ *     loaded runs full:   an empty one -> loaded, the full one -> the first free spare;  none is free: the last spare
+ *                         -> depot
  *
  * Every change of a word is a restartable sequence (plat/rseq.h) that ends with one store. What takes several steps is
  * done with the chain in hand, each step on the processor that the thread then is on: a chain that finds its place
@@ -12,10 +13,10 @@
  * what is lost by a thread that stops for ever, or vanishes in a fork, is the chain in its hand.
  *
  * The capacity of a class is fixed for a heap, so a chain word tells how many blocks the chain has: capacity less room.
- * Chains from the depot that were made with another capacity are made anew. A class is open in a slot once its loaded
- * word is not 0; open classes of a slot may hold EMMA_CPU_BUDGET_BYTES / processors together, and one more; then others
- * are closed, going round. Classes of which that is less than four pairs are never cached here: the shared cache has
- * them.
+ * Chains from the depot that were made with another capacity are made anew. How much a class has in a slot is a matter of
+ * its spares. All magazines of a slot may hold EMMA_CPU_BUDGET_BYTES / processors together; then those of other classes
+ * leave, one by one, going round, so that a class which needs them more often gets them. Classes of which that is less
+ * than eight magazines are never cached here: the shared cache has them.
  *
  * Slots lie in memory that is handed to emma__cpu_init; those of processors that never came by are never touched.
  *
@@ -35,19 +36,22 @@
 
 enum {
     EMMA_CPU_TRIES = 64,
-    EMMA_CPU_BUDGET_BYTES = 4 << 20,       /* for all slots together */
-    EMMA_CPU_SLOT_BUDGET_MAX = 256 * 1024, /* for one */
+    EMMA_CPU_SPARES = 3,
+    EMMA_CPU_BUDGET_BYTES = 4 << 20,    /* for all slots together */
+    EMMA_CPU_SLOT_BUDGET_MAX = 1 << 20, /* for one */
     EMMA_CPU_SLOT_BUDGET_MIN = 4096,
-    EMMA_CPU_MAGAZINE_MAX_BLOCKS = 32,
+    EMMA_CPU_MAGAZINE_MAX_BLOCKS = 64,
+    EMMA_CPU_MAGAZINE_MAX_BYTES = 8192,
     EMMA_CPU_MAGAZINE_PART = 32, /* a magazine may be this part of its slot's budget */
     EMMA_CPU_PARTS = 64,         /* of the slots: the bits of used */
 };
 
 typedef struct emma_cpu_slot {
-    emma_magazine_pair of[EMMA_CLASS_COUNT];
-    _Atomic(int32_t) granted_bytes; /* what its open classes may hold: sum of 2 * capacity * size. Added after a class
-                                     * was opened, so who closes it first makes it negative for a while */
-    _Atomic(uint32_t) hand;         /* the class that is closed next */
+    _Atomic(emma_chain) loaded[EMMA_CLASS_COUNT];
+    _Atomic(emma_chain) spare[EMMA_CLASS_COUNT][EMMA_CPU_SPARES];
+    _Atomic(int32_t) held_bytes; /* what its magazines have room for: sum of capacity * size. Added after a magazine
+                                  * came, so who takes it away first makes it negative for a while */
+    _Atomic(uint32_t) hand;      /* the class that is to give something up next */
 } __attribute__((aligned(EMMA_RSEQ_SLOT_BYTES))) emma_cpu_slot;
 
 EMMA_STATIC_ASSERT(sizeof(emma_cpu_slot) == EMMA_RSEQ_SLOT_BYTES, "plat/rseq.h finds the slots");
@@ -82,7 +86,7 @@ static EMMA_ALWAYS_INLINE void *emma__cpu_pop(emma_cpu *cpu, size_t class) {
     emma_cpu_slot *slots = ATOMIC_LOAD(&cpu->slots, acquire); /* pairs with the release in emma__cpu_init */
     void *block;
     if (EMMA_UNLIKELY(slots == 0) ||
-        EMMA_UNLIKELY(emma__rseq_pop(&cpu->rseq, &slots->of[class].loaded, &block) != EMMA_RSEQ_DONE))
+        EMMA_UNLIKELY(emma__rseq_pop(&cpu->rseq, &slots->loaded[class], &block) != EMMA_RSEQ_DONE))
         return 0;
     emma__chain_unmark(block);
     return block;
@@ -93,7 +97,7 @@ static EMMA_ALWAYS_INLINE void *emma__cpu_pop(emma_cpu *cpu, size_t class) {
 static EMMA_ALWAYS_INLINE bool emma__cpu_push(emma_cpu *cpu, size_t class, void *block) {
     emma_cpu_slot *slots = ATOMIC_LOAD(&cpu->slots, acquire); /* as above */
     return EMMA_LIKELY(slots != 0) &&
-           EMMA_LIKELY(emma__rseq_push(&cpu->rseq, &slots->of[class].loaded, block) == EMMA_RSEQ_DONE);
+           EMMA_LIKELY(emma__rseq_push(&cpu->rseq, &slots->loaded[class], block) == EMMA_RSEQ_DONE);
 }
 
 /* A block of this class; all of the way. *available: false: nothing was done, the shared cache is to be asked; true:
@@ -120,12 +124,17 @@ void emma__cpu_empty(emma_cpu *cpu, emma_depot *depot);
 /* How many blocks of a class are in all slots. Exact when nobody uses them. Cost: a few loads for each used slot. */
 size_t emma__cpu_count(const emma_cpu *cpu, unsigned class);
 
-/* Whether a block is in the slot of the calling thread's processor. Takes its two chains in hand and puts them back, so
- * it may be called while others go on. Cost: four sequences and a step for each block. */
+/* Whether a block is in the slot of the calling thread's processor. Takes its chains in hand and puts them back, so it
+ * may be called while others go on. Cost: eight sequences and a step for each block. */
 bool emma__cpu_contain(emma_cpu *cpu, emma_depot *depot, unsigned class, const void *block);
 
 /* How many blocks a magazine of this class has; 0: the class is not cached here. */
 unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class);
+
+/* What one magazine of it takes. */
+static inline int32_t emma__cpu_magazine_bytes(const emma_cpu *cpu, unsigned class) {
+    return (int32_t)(emma__cpu_capacity(cpu, class) * emma__class_size(class));
+}
 
 /* How many blocks a chain of these caches has: with its room they are a capacity. */
 static inline unsigned emma__cpu_count_of(const emma_cpu *cpu, unsigned class, emma_chain chain) {

@@ -14,16 +14,27 @@ static emma_cpu_slot *next_used(const emma_cpu *cpu, uint32_t *i) {
     return 0;
 }
 
-/* Who takes a loaded chain closes the class, and keeps account of it, as in cpu.c. */
+/* The chains of a class in a slot, the loaded one first. Pairs, acquire, with the sequences' release: links. */
+static emma_chain chain_in(const emma_cpu_slot *slot, unsigned class, unsigned w) {
+    return ATOMIC_LOAD(w == 0 ? &slot->loaded[class] : &slot->spare[class][w - 1], acquire);
+}
+
+/* Who takes a magazine keeps account of it, as in cpu.c. */
+static void empty_word(const emma_cpu *cpu, emma_depot *depot, emma_cpu_slot *slot, unsigned class,
+                       _Atomic(emma_chain) *word) {
+    if (ATOMIC_LOAD(word, relaxed) == 0)
+        return;
+    emma_chain chain = ATOMIC_EXCHANGE(word, 0, relaxed);
+    if (chain != 0)
+        ATOMIC_SUB(&slot->held_bytes, emma__cpu_magazine_bytes(cpu, class), relaxed);
+    emma__cpu_send_home(depot, class, chain);
+}
+
 static void empty(const emma_cpu *cpu, emma_depot *depot, emma_cpu_slot *slot) {
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
-        emma__cpu_send_home(depot, class, ATOMIC_EXCHANGE(&slot->of[class].spare, 0, relaxed));
-        emma_chain loaded = ATOMIC_EXCHANGE(&slot->of[class].loaded, 0, relaxed);
-        if (loaded == 0)
-            continue;
-        uint32_t bytes = emma__magazines_pair_bytes(class, emma__cpu_capacity(cpu, class));
-        ATOMIC_SUB(&slot->granted_bytes, (int32_t)bytes, relaxed);
-        emma__cpu_send_home(depot, class, loaded);
+        for (unsigned i = 0; i < EMMA_CPU_SPARES; i++)
+            empty_word(cpu, depot, slot, class, &slot->spare[class][i]);
+        empty_word(cpu, depot, slot, class, &slot->loaded[class]);
     }
 }
 
@@ -41,7 +52,7 @@ void emma__cpu_empty(emma_cpu *cpu, emma_depot *depot) {
     uint32_t i = 0;
     for (emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
         empty(cpu, depot, slot);
-        ATOMIC_STORE(&slot->granted_bytes, 0, relaxed); /* a thread that a fork has left behind may have miscounted */
+        ATOMIC_STORE(&slot->held_bytes, 0, relaxed); /* a thread that a fork has left behind may have miscounted */
     }
     emma__rseq_open(&cpu->rseq);
 }
@@ -50,8 +61,8 @@ size_t emma__cpu_count(const emma_cpu *cpu, unsigned class) {
     size_t count = 0;
     uint32_t i = 0;
     for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
-        count += emma__cpu_count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].loaded, relaxed)) +
-                 emma__cpu_count_of(cpu, class, ATOMIC_LOAD(&slot->of[class].spare, relaxed));
+        for (unsigned w = 0; w <= EMMA_CPU_SPARES; w++)
+            count += emma__cpu_count_of(cpu, class, chain_in(slot, class, w));
     return count;
 }
 
@@ -73,9 +84,9 @@ static bool chain_peek(const emma_regions *regions, emma_chain chain, unsigned c
 bool emma__cpu_peek(const emma_cpu *cpu, const emma_regions *regions, unsigned class, const void *block) {
     uint32_t i = 0;
     for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i))
-        if (chain_peek(regions, ATOMIC_LOAD(&slot->of[class].loaded, acquire), class, block) ||
-            chain_peek(regions, ATOMIC_LOAD(&slot->of[class].spare, acquire), class, block))
-            return true;
+        for (unsigned w = 0; w <= EMMA_CPU_SPARES; w++)
+            if (chain_peek(regions, chain_in(slot, class, w), class, block))
+                return true;
     return false;
 }
 
@@ -92,14 +103,15 @@ static bool chain_valid(const emma_cpu *cpu, unsigned class, emma_chain chain) {
 bool emma__cpu_valid(const emma_cpu *cpu) {
     uint32_t i = 0;
     for (const emma_cpu_slot *slot = next_used(cpu, &i); slot != 0; slot = next_used(cpu, &i)) {
-        int32_t granted = 0;
+        int32_t held = 0;
         for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
-            emma_chain loaded = ATOMIC_LOAD(&slot->of[class].loaded, relaxed);
-            if (!chain_valid(cpu, class, loaded) || !chain_valid(cpu, class, slot->of[class].spare))
-                return false;
-            granted += loaded != 0 ? (int32_t)emma__magazines_pair_bytes(class, emma__cpu_capacity(cpu, class)) : 0;
+            for (unsigned w = 0; w <= EMMA_CPU_SPARES; w++) {
+                if (!chain_valid(cpu, class, chain_in(slot, class, w)))
+                    return false;
+                held += chain_in(slot, class, w) != 0 ? emma__cpu_magazine_bytes(cpu, class) : 0;
+            }
         }
-        if (granted != ATOMIC_LOAD(&slot->granted_bytes, relaxed))
+        if (held != ATOMIC_LOAD(&slot->held_bytes, relaxed))
             return false;
     }
     return true;

@@ -42,7 +42,7 @@
 #include "base/atomic.h"
 #include "base/chain.h"
 
-enum { EMMA_RSEQ_SLOT_LOG2 = 11, EMMA_RSEQ_SLOT_BYTES = 1 << EMMA_RSEQ_SLOT_LOG2 };
+enum { EMMA_RSEQ_SLOT_LOG2 = 12, EMMA_RSEQ_SLOT_BYTES = 1 << EMMA_RSEQ_SLOT_LOG2 };
 
 /* Where a thread finds its area and its number, from its thread pointer; the same for all threads of a process. */
 typedef struct emma_rseq {

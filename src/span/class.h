@@ -23,6 +23,7 @@ enum {
     EMMA_SMALL_MAX_BYTES = 32768,
 
     EMMA_SPAN_BLOCKS_MIN = 8,
+    EMMA_RECIPROCAL_LOG2 = 40,
 };
 
 typedef struct emma_class_info {
@@ -54,14 +55,16 @@ static inline size_t emma__class_size(unsigned class) {
 
 /* The index of the block of this class at an offset in its span. Requires: offset below 2^18. */
 static inline unsigned emma__class_index(unsigned class, uint32_t offset_bytes) {
-    return (unsigned)(offset_bytes * emma__class_table[class].reciprocal >> 40);
+    return (unsigned)(offset_bytes * emma__class_table[class].reciprocal >> EMMA_RECIPROCAL_LOG2);
 }
 
-/* Whether a block of this class starts at an offset in its span. */
+/* Whether a block of this class starts at an offset in its span. Source: Lemire, Kaser and Kurz, Faster remainder by
+ * direct computation, 2019. */
 static inline bool emma__class_is_start(unsigned class, uintptr_t offset_bytes) {
-    unsigned index = emma__class_index(class, (uint32_t)offset_bytes);
-    return index < emma__class_table[class].blocks &&
-           (uintptr_t)index * emma__class_table[class].size_bytes == offset_bytes;
+    uint64_t reciprocal = emma__class_table[class].reciprocal;
+    uint64_t quotient = offset_bytes * reciprocal; /* a multiple iff what is behind the point is less than that of 1 */
+    return quotient >> EMMA_RECIPROCAL_LOG2 < emma__class_table[class].blocks &&
+           (quotient & ((UINT64_C(1) << EMMA_RECIPROCAL_LOG2) - 1)) < reciprocal;
 }
 
 /* The smallest class of at least size bytes whose blocks are all multiples of align. Returns: EMMA_CLASS_NONE iff there

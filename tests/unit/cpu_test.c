@@ -64,8 +64,8 @@ static void sequences(void) {
     uint64_t first[2] = {0, 0};
     uint64_t second[2] = {0, 0};
     void *block = 0;
-    _Atomic(emma_chain) *word = &slots[0].of[5].loaded;
-    _Atomic(emma_chain) *here = &slots[3].of[5].loaded;
+    _Atomic(emma_chain) *word = &slots[0].loaded[5];
+    _Atomic(emma_chain) *here = &slots[3].loaded[5];
     be_on(3);
     IS(emma__rseq_hint(&cpu.rseq), 3);
     IS(emma__rseq_pop(&cpu.rseq, word, &block), EMMA_RSEQ_REFUSED); /* 0 is empty and full */
@@ -109,9 +109,9 @@ static void numbers_are_bounded(void) {
         bool available = true;
         emma_rseq_trade trade = {.chain = emma__chain_empty(2)};
         be_on(none[i]);
-        IS(emma__rseq_pop(&cpu.rseq, &slots->of[1].loaded, &block), EMMA_RSEQ_NONE);
-        IS(emma__rseq_push(&cpu.rseq, &slots->of[1].loaded, memory), EMMA_RSEQ_NONE);
-        IS(emma__rseq_exchange(&cpu.rseq, &slots->of[1].loaded, &trade), EMMA_RSEQ_NONE);
+        IS(emma__rseq_pop(&cpu.rseq, &slots->loaded[1], &block), EMMA_RSEQ_NONE);
+        IS(emma__rseq_push(&cpu.rseq, &slots->loaded[1], memory), EMMA_RSEQ_NONE);
+        IS(emma__rseq_exchange(&cpu.rseq, &slots->loaded[1], &trade), EMMA_RSEQ_NONE);
         OK(emma__cpu_pop(&cpu, 1) == 0 && !emma__cpu_push(&cpu, 1, memory));
         OK(emma__cpu_alloc(&cpu, &heap.depot, 1, &available) == 0 && !available);
         OK(!emma__cpu_free(&cpu, &heap.depot, 1, memory));
@@ -122,7 +122,7 @@ static void numbers_are_bounded(void) {
     OK(unit_is_zero(slots, sizeof slots));
     be_on(SLOTS - 1);
     give(1, alloc(1));
-    OK(slots[SLOTS - 1].of[1].loaded != 0);
+    OK(slots[SLOTS - 1].loaded[1] != 0);
     OK(sound(0));
 }
 
@@ -158,7 +158,7 @@ static void blocks_come_and_go(void) {
         for (unsigned i = 0; i < count; i++)
             give(class, held[i]);
         OK(sound(0));
-        OK(emma__cpu_count(&cpu, class) > capacity && emma__cpu_count(&cpu, class) <= 2 * capacity);
+        OK(emma__cpu_count(&cpu, class) > capacity && emma__cpu_count(&cpu, class) <= (1 + EMMA_CPU_SPARES) * capacity);
         void *block = emma__cpu_pop(&cpu, class);
         OK(block == held[count - 1] && !emma__chain_looks_free(block));
         OK(emma__cpu_push(&cpu, class, block));
@@ -193,7 +193,7 @@ static void processors_change(void) {
     }
     OK(sound(live));
     for (unsigned i = 0; i < SLOTS; i++)
-        OK((uint32_t)slots[i].granted_bytes <= cpu.budget_bytes + 4096);
+        OK((uint32_t)slots[i].held_bytes <= cpu.budget_bytes + 4096);
     for (unsigned i = 0; i < HELD; i++)
         if (held[i] != 0)
             give(class_of[i], held[i]);
@@ -216,7 +216,7 @@ static void slots_keep_to_their_budget(void) {
                 continue;
             give(class, alloc(class));
             size_t pair = 2 * capacity * emma__class_size(class);
-            OK((uint32_t)slots[0].granted_bytes <= (pair > cpu.budget_bytes ? pair : cpu.budget_bytes));
+            OK((uint32_t)slots[0].held_bytes <= (pair > cpu.budget_bytes ? pair : cpu.budget_bytes));
         }
     }
     OK(large > 0 || EMMA_TORTURE);
@@ -237,8 +237,8 @@ static void flush_is_for_one_slot(void) {
     size_t before = unit_cpu_blocks(&cpu);
     emma__cpu_flush(&cpu, &heap.depot);
     OK(unit_cpu_blocks(&cpu) < before && unit_cpu_blocks(&cpu) > 0);
-    IS(slots[2].of[9].loaded, 0);
-    IS(slots[2].granted_bytes, 0);
+    IS(slots[2].loaded[9], 0);
+    IS(slots[2].held_bytes, 0);
     OK(sound(0));
     be_on(0);
     emma__cpu_flush(&cpu, &heap.depot);
@@ -258,9 +258,9 @@ static void see_them_closed(size_t cached) {
     void *block = 0;
     bool available = true;
     emma_rseq_trade trade = {.chain = emma__chain_empty(2)};
-    IS(emma__rseq_pop(&cpu.rseq, &slots->of[9].loaded, &block), EMMA_RSEQ_NONE);
-    IS(emma__rseq_push(&cpu.rseq, &slots->of[9].loaded, memory), EMMA_RSEQ_NONE);
-    IS(emma__rseq_exchange(&cpu.rseq, &slots->of[9].loaded, &trade), EMMA_RSEQ_NONE);
+    IS(emma__rseq_pop(&cpu.rseq, &slots->loaded[9], &block), EMMA_RSEQ_NONE);
+    IS(emma__rseq_push(&cpu.rseq, &slots->loaded[9], memory), EMMA_RSEQ_NONE);
+    IS(emma__rseq_exchange(&cpu.rseq, &slots->loaded[9], &trade), EMMA_RSEQ_NONE);
     OK(emma__cpu_alloc(&cpu, &heap.depot, 9, &available) == 0 && !available);
     OK(!emma__cpu_free(&cpu, &heap.depot, 9, memory) && memory[0] == 7);
     OK(!emma__cpu_contain(&cpu, &heap.depot, 9, memory));
@@ -288,12 +288,12 @@ static void drain_is_for_all_slots(void) {
     OK(sound(0));
     be_on(7);
     give(9, alloc(9));
-    OK(slots[7].of[9].loaded != 0 && sound(0));
+    OK(slots[7].loaded[9] != 0 && sound(0));
     ATOMIC_STORE(&cpu.rseq.open, 0, relaxed);
     emma__cpu_empty(&cpu, &heap.depot);
     IS(unit_cpu_blocks(&cpu), 0);
     give(9, alloc(9));
-    OK(slots[7].of[9].loaded != 0 && sound(0));
+    OK(slots[7].loaded[9] != 0 && sound(0));
 }
 
 /* What the shared cache has put into the depot has other capacities. */
@@ -359,9 +359,10 @@ static void registered(void) {
             held[i] = alloc(1 + i % 20);
         for (unsigned i = 0; i < HELD; i++)
             give(1 + i % 20, held[i]);
+        if (round == 0) /* before anybody looks into slots that nobody has used: pages that were read count, too */
+            OK(unit_resident_pages(memory, bytes) <= cpu.rseq.cpus);
         OK(sound(0));
     }
-    OK(unit_resident_pages(memory, bytes) <= cpu.rseq.cpus);
     emma__cpu_empty(&cpu, &heap.depot);
     IS(unit_cpu_blocks(&cpu), 0);
     OK(sound(0));

@@ -92,13 +92,14 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, emma_
         return emma__line_bytes(newly);
     bool was_huge = how == EMMA_SPAN_PURGE_HUGE;
     uint64_t resident = was_huge ? pages_to_purge(idle, 0, page_bytes) : 0;
-    if (newly == 0 && resident == 0 && came_home == EMMA_SPAN_NO_BLOCK)
-        return 0;
     uint64_t fresh = span->fresh_lines;
     bool is_whole = span->is_whole;
     uint64_t before = emma__line_charged(span, class);
     span->fresh_lines |= newly;
-    span->is_whole &= newly == 0 || page_bytes > EMMA_LINE_BYTES;
+    /* In dirty slices what was never carved may be resident as well. */
+    span->is_whole &= page_bytes > EMMA_LINE_BYTES;
+    if (newly == 0 && resident == 0 && before == emma__line_charged(span, class) && came_home == EMMA_SPAN_NO_BLOCK)
+        return 0;
     /* Nothing but blocks of fresh lines overlaps them. */
     uint64_t purged = newly | (before & ~emma__line_charged(span, class));
     if (was_huge)

@@ -178,12 +178,37 @@ static void what_is_freed_makes_room(void) {
     emma_heap_destroy(heap);
 }
 
+/* Few blocks of many sizes that come and go: what the spans that hold them are charged once they lie in slices that were
+ * in use before. */
+static void few_live_blocks_fill_no_limit(void) {
+    if (STORM_SANITIZER)
+        storm_skip("sanitizers have memory of their own");
+    heap_work work = new_work(storm_seed());
+    static void *slots[256];
+    uint64_t random = storm_seed();
+    size_t refused = 0;
+    for (size_t i = 0; i < 20000; i++) {
+        void **slot = &slots[storm_below(&random, STORM_COUNT(slots))];
+        emma_heap_free(work.heap, *slot);
+        *slot = emma_heap_malloc(work.heap, 1 + storm_below(&random, 2000));
+        refused += *slot == NULL;
+    }
+    EXPECT(refused == 0);
+    emma_heap_collect(work.heap);
+    size_t committed = heap_work_stats(work.heap).committed_bytes;
+    size_t resident = heap_work_resident(work.heap);
+    storm_note("256 blocks: %zu KiB committed, %zu KiB resident, %zu refused", committed >> 10, resident >> 10,
+               refused);
+    emma_heap_destroy(work.heap);
+}
+
 int main(void) {
     static const storm_case cases[] = {
         {"1,000 heaps of 1 MiB, driven to their limits", thousand_heaps, 90},
         {"a heap driven to its limit by four threads, and watched", watched_while_driven, 60},
         {"limits that change", limits_change, 10},
         {"what is freed makes room for other sizes", what_is_freed_makes_room, 60},
+        {"few live blocks fill no limit", few_live_blocks_fill_no_limit, 10},
     };
     return storm_main(cases, STORM_COUNT(cases));
 }

@@ -39,8 +39,8 @@ bool emma__heap_resize(emma_heap *heap, void *block, size_t min_bytes, size_t wa
     heap = found.heap != 0 ? found.heap : heap;
     uintptr_t address = (uintptr_t)block;
     clear_tail(heap, block, found.usable_bytes, want_bytes);
-    return resize_to(heap, &found, address, want_bytes) ||
-           (min_bytes < want_bytes && resize_to(heap, &found, address, min_bytes)) || min_bytes <= found.usable_bytes;
+    return resize_to(heap, &found, address, want_bytes) || min_bytes <= found.usable_bytes ||
+           (min_bytes < want_bytes && resize_to(heap, &found, address, min_bytes));
 }
 
 void *emma__heap_move(emma_heap *heap, void *block, size_t size_bytes) {

@@ -2,7 +2,6 @@
 #include "purge/purge.h"
 
 #include "plat/plat.h"
-
 #include "span/span_word.h"
 
 enum {
@@ -91,7 +90,7 @@ bool emma__purge_pays(emma_heap *heap) {
 size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {
     /* A try: who stops in here for ever leaves the heap without compaction, and that is all; a child of fork, in which
      * that thread does not exist, has another generation. Two at once would do no harm. */
-    bool is_made = emma__heap_regions(heap)->is_made != 0; /* such a heap has no registry */
+    bool is_made = emma__heap_regions(heap)->is_made; /* such a heap has no registry */
     uint32_t generation = is_made ? emma__plat_process_id() : emma__registry_generation(&heap->registry);
     uint32_t holder = ATOMIC_LOAD(&heap->purge.compacting, relaxed);
     if (generation == 0 || holder == generation ||

@@ -39,20 +39,8 @@
 #include "heap/heap.h"
 
 enum {
-    EMMA_DIRTY_SHARE_LOG2 = 4,
-    EMMA_PATIENCE_MAX = 6,
-    EMMA_REGRET_SHARE = 64,
     EMMA_TICK_SLICES = EMMA_TORTURE ? 1 : (1 << 20) / EMMA_SLICE_BYTES,
-    EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20,     /* come home to spans */
-    EMMA_TICK_MIN_BYTES = EMMA_TORTURE ? 1 << 12 : 1 << 16, /* the same, where little is left of much */
-    EMMA_SHRINK_FLOOR_BYTES = 1 << 18,
-    EMMA_SHRINK_SHARE = 2,          /* it shrank: less than this part is left */
-    EMMA_EMPTY_SHARE = 8,           /* it is nearly empty: than this */
-    EMMA_EMPTY_BYTES = 1 << 20,     /* or than this */
-    EMMA_COLLAPSE_BYTES = 16 << 20, /* from so much on caches are emptied after a collapse, however often */
-    EMMA_WAVES_MAX = 2,             /* of late; one is forgotten each second */
-    EMMA_SETTLED_SECONDS = 1,       /* for longer it has not halved again: it stays so */
-    EMMA_PART_SECONDS = 1,          /* so old is a chunk of which much is used, when parts of it are purged */
+    EMMA_TICK_BYTES = EMMA_TORTURE ? 1 << 16 : 1 << 20, /* come home to spans */
 };
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread);

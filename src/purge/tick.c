@@ -2,7 +2,21 @@
 #include "plat/plat.h"
 #include "purge/purge.h"
 
-enum { LINES_PER_SLICE = EMMA_SLICE_BYTES / EMMA_LINE_BYTES };
+enum {
+    LINES_PER_SLICE = EMMA_SLICE_BYTES / EMMA_LINE_BYTES,
+    DIRTY_SHARE_LOG2 = 4, /* of what is live */
+    PATIENCE_MAX = 6,
+    REGRET_SHARE = 64,
+    TICK_MIN_BYTES = EMMA_TORTURE ? 1 << 12 : 1 << 16, /* come home to spans, where little is left of much */
+    SHRINK_FLOOR_BYTES = 1 << 18,
+    SHRINK_SHARE = 2,          /* it shrank: less than this part is left */
+    EMPTY_SHARE = 8,           /* it is nearly empty: than this */
+    EMPTY_BYTES = 1 << 20,     /* or than this */
+    COLLAPSE_BYTES = 16 << 20, /* from so much on caches are emptied after a collapse, however often */
+    WAVES_MAX = 2,             /* of late; one is forgotten each second */
+    SETTLED_SECONDS = 1,       /* for longer it has not halved again: it stays so */
+    PART_SECONDS = 1,          /* so old is a chunk of which much is used, when parts of it are purged */
+};
 
 /* How much memory the heap used at its crest beyond what it uses now. The crest is forgotten by an eighth each
  * second. */
@@ -30,18 +44,18 @@ static bool makes_waves(emma_heap *heap, bool new_second) {
     size_t crest = ATOMIC_LOAD(&purge->crest_slices, relaxed) << EMMA_SLICE_LOG2;
     if (live > crest / 2) {
         ATOMIC_STORE(&purge->is_high, 1, relaxed);
-    } else if (ATOMIC_LOAD(&purge->is_high, relaxed) != 0 && live < crest / EMMA_EMPTY_SHARE) {
+    } else if (ATOMIC_LOAD(&purge->is_high, relaxed) != 0 && live < crest / EMPTY_SHARE) {
         ATOMIC_STORE(&purge->is_high, 0, relaxed);
-        waves += waves <= EMMA_WAVES_MAX;
+        waves += waves <= WAVES_MAX;
     }
     if (waves != before)
         ATOMIC_STORE(&purge->waves, waves, relaxed); /* races lose or add one */
-    return waves > EMMA_WAVES_MAX;
+    return waves > WAVES_MAX;
 }
 
 size_t emma__purge_bound(emma_heap *heap, bool new_second) {
     uint32_t patience = ATOMIC_LOAD(&heap->purge.patience, relaxed);
-    size_t share = live_bytes_of(heap) >> EMMA_DIRTY_SHARE_LOG2 << patience;
+    size_t share = live_bytes_of(heap) >> DIRTY_SHARE_LOG2 << patience;
     size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
     floor = floor <= SIZE_MAX / 2 ? floor << (patience != 0) : floor;
     size_t bound = floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
@@ -63,18 +77,18 @@ static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_
     emma_purge_state *purge = &heap->purge;
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
     size_t crest = ATOMIC_LOAD(&purge->crest_bytes, relaxed);
-    size_t patient = out + ((size_t)EMMA_SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
-    bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > EMMA_SETTLED_SECONDS;
+    size_t patient = out + ((size_t)SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
+    bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > SETTLED_SECONDS;
     size_t cached_at = ATOMIC_LOAD(&purge->cached_bytes, relaxed);
-    bool has_halved = patient < cached_at / EMMA_SHRINK_SHARE;
-    bool has_collapsed = out < cached_at / EMMA_EMPTY_SHARE && cached_at > EMMA_COLLAPSE_BYTES;
-    bool is_empty = out < crest / EMMA_EMPTY_SHARE || (has_halved && out < EMMA_EMPTY_BYTES);
-    bool may_end = is_empty && !waves && crest > EMMA_EMPTY_BYTES;
-    if (may_end && out >= EMMA_EMPTY_BYTES && !emma__purge_pays(heap)) {
+    bool has_halved = patient < cached_at / SHRINK_SHARE;
+    bool has_collapsed = out < cached_at / EMPTY_SHARE && cached_at > COLLAPSE_BYTES;
+    bool is_empty = out < crest / EMPTY_SHARE || (has_halved && out < EMPTY_BYTES);
+    bool may_end = is_empty && !waves && crest > EMPTY_BYTES;
+    if (may_end && out >= EMPTY_BYTES && !emma__purge_pays(heap)) {
         may_end = false;
         ATOMIC_STORE(&purge->crest_bytes, crest / 2, relaxed); /* so that it is asked again when half of that is left */
     }
-    if (may_end || (is_settled && patient < crest / EMMA_SHRINK_SHARE)) {
+    if (may_end || (is_settled && patient < crest / SHRINK_SHARE)) {
         emma__purge_compact(heap, thread);
     } else if (has_halved || has_collapsed) {
         emma__heap_collect(heap, thread);
@@ -108,17 +122,17 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     size_t freed = since(&purge->freed_seen, freed_ever);
     ATOMIC_STORE(&purge->regretted_slices, 0, relaxed);
     uint32_t patience = ATOMIC_LOAD(&purge->patience, relaxed);
-    if (regretted > freed / EMMA_REGRET_SHARE && patience < EMMA_PATIENCE_MAX)
+    if (regretted > freed / REGRET_SHARE && patience < PATIENCE_MAX)
         ATOMIC_STORE(&purge->patience, patience + 1, relaxed);
-    else if (regretted <= freed / EMMA_REGRET_SHARE / EMMA_REGRET_SHARE && patience > 0 && new_second)
+    else if (regretted <= freed / REGRET_SHARE / REGRET_SHARE && patience > 0 && new_second)
         ATOMIC_STORE(&purge->patience, patience - 1, relaxed);
 }
 
 /* How much is to come home until the next tick: half of what is out, where that is the rest of much. */
 static size_t bytes_to_next(const emma_heap *heap, size_t out) {
-    if (out >= 2 * (size_t)EMMA_TICK_BYTES || ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed) <= EMMA_EMPTY_BYTES)
+    if (out >= 2 * (size_t)EMMA_TICK_BYTES || ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed) <= EMPTY_BYTES)
         return EMMA_TICK_BYTES;
-    return out > 2 * (size_t)EMMA_TICK_MIN_BYTES ? out / 2 : EMMA_TICK_MIN_BYTES;
+    return out > 2 * (size_t)TICK_MIN_BYTES ? out / 2 : TICK_MIN_BYTES;
 }
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
@@ -147,6 +161,5 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
     size_t bound = emma__purge_bound(heap, new_second);
     if (dirty > bound)
-        emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0,
-                          waves ? EMMA_PART_SECONDS : 0);
+        emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0, waves ? PART_SECONDS : 0);
 }

@@ -65,13 +65,9 @@ typedef void emma_free_slow(void *block, emma_magazine_pair *cache);
 
 /* Pop from a magazine of the taken cache. Returns: NULL iff it is empty; the word is then still taken. */
 static EMMA_ALWAYS_INLINE void *emma__pop(emma_magazine_pair *cache, size_t class) {
-    emma_chain chain = ATOMIC_LOAD(&cache[class].loaded, relaxed);
-    if (EMMA_UNLIKELY(emma__chain_is_empty(chain)))
-        return 0;
-    void *block = emma__chain_first(chain);
-    ATOMIC_STORE(&cache[class].loaded, emma__chain_rest(chain), release); /* see magazines.h: fork */
-    emma__chain_unmark(block);
-    emma__thread_give(&emma__this_thread, cache);
+    void *block = emma__magazines_pop(&cache[class]);
+    if (EMMA_LIKELY(block != 0))
+        emma__thread_give(&emma__this_thread, cache);
     return block;
 }
 

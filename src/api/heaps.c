@@ -158,7 +158,7 @@ void emma__heap_put(emma_heap *heap, void *block) {
     emma__heap_tick(heap);
 }
 
-/* A small block from the processor's cache; the default heap has none, and goes its own way. */
+/* A small block from the processor's cache, which the default heap has with the option cache=cpu only. */
 void *emma_heap_malloc(emma_heap *heap, size_t size) {
     size_t class = (size + EMMA_BLOCK_ALIGN - 1) / EMMA_BLOCK_ALIGN; /* 0 where it overflows, and for size 0 */
     void *block = EMMA_LIKELY(class <= EMMA_CLASS_FINE) ? emma__cpu_pop(&heap->cpu, class) : 0;

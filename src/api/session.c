@@ -31,14 +31,7 @@ static EMMA_ALWAYS_INLINE void *pop(emma_stripe *stripe, size_t size) {
     size_t class = (size + EMMA_BLOCK_ALIGN - 1) / EMMA_BLOCK_ALIGN; /* 0 where it overflows, and for size 0 */
     if (EMMA_UNLIKELY(class > EMMA_CLASS_FINE || stripe == 0))
         return 0;
-    _Atomic(emma_chain) *loaded = &stripe->magazines.of[class].loaded;
-    emma_chain chain = ATOMIC_LOAD(loaded, relaxed);
-    if (EMMA_UNLIKELY(emma__chain_is_empty(chain)))
-        return 0;
-    void *block = emma__chain_first(chain);
-    ATOMIC_STORE(loaded, emma__chain_rest(chain), release); /* see magazines.h: fork */
-    emma__chain_unmark(block);
-    return block;
+    return emma__magazines_pop(&stripe->magazines.of[class]);
 }
 
 void *emma_session_malloc(emma_session *session, size_t size) {

@@ -69,6 +69,14 @@ static EMMA_ALWAYS_INLINE void emma__chain_unmark(void *block) {
     *(emma_chain *)block = 0;
 }
 
+/* Take the first block of a chain in hand. Requires: not empty. */
+static EMMA_ALWAYS_INLINE void *emma__chain_pop(emma_chain *chain) {
+    void *block = emma__chain_first(*chain);
+    *chain = emma__chain_rest(*chain);
+    emma__chain_unmark(block);
+    return block;
+}
+
 /* Whether block is in a chain. The chain must be in hand. Cost: a step for each block. */
 static inline bool emma__chain_contains(emma_chain chain, const void *block) {
     for (; !emma__chain_is_empty(chain); chain = emma__chain_rest(chain))

@@ -199,9 +199,7 @@ void *emma__cpu_alloc(emma_cpu *cpu, emma_depot *depot, unsigned class, bool *av
         chain = refill(cpu, depot, class);
     if (emma__chain_is_empty(chain))
         return 0;
-    block = emma__chain_first(chain);
-    chain = emma__chain_rest(chain);
-    emma__chain_unmark(block);
+    block = emma__chain_pop(&chain);
     put_back(cpu, depot, class, chain);
     return block;
 }

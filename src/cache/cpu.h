@@ -70,7 +70,8 @@ size_t emma__cpu_bytes(void);
 
 /* Begin to use CPU caches. Requires: memory is emma__cpu_bytes() zeroed bytes, not 0, at a multiple of
  * EMMA_RSEQ_SLOT_BYTES, and stays as long as the heap; cpu is all zero; called once. Others may use cpu already.
- * most_bytes: what all slots may hold together, if that is less than EMMA_CPU_BUDGET_BYTES; 0: that. */
+ * most_bytes: what all slots may hold together, if that is less than EMMA_CPU_BUDGET_BYTES, which 0
+ * stands for. */
 void emma__cpu_init(emma_cpu *cpu, uintptr_t memory, size_t most_bytes);
 
 /* Whether there are slots. That a thread can use them is told by the functions below. */

@@ -160,18 +160,11 @@ static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
         set_capacity(magazines, depot, class, after);
 }
 
-static void *pop(emma_magazine_pair *pair) {
-    emma_chain loaded = load(&pair->loaded);
-    void *block = emma__chain_first(loaded);
-    store(&pair->loaded, emma__chain_rest(loaded));
-    emma__chain_unmark(block);
-    return block;
-}
-
 void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     emma_magazine_pair *pair = &magazines->of[class];
-    if (!emma__chain_is_empty(load(&pair->loaded)))
-        return pop(pair);
+    void *block = emma__magazines_pop(pair);
+    if (block != 0)
+        return block;
     emma_chain spare = load(&pair->spare);
     if (!emma__chain_is_empty(spare)) {
         unsigned spare_count = count_in(&magazines->shape[class].spare_count);
@@ -180,7 +173,7 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
                   spare_count + emma__chain_room(spare)); /* before the chain */
         store(&pair->loaded, spare);
         set_count(&magazines->shape[class].spare_count, 0);
-        return pop(pair);
+        return emma__magazines_pop(pair);
     }
     grow(magazines, depot, class);
     unsigned capacity = magazines->shape[class].capacity;
@@ -192,7 +185,7 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
     store(&pair->loaded, chain);
     if (count > capacity) /* another cache's magazine, from the depot */
         set_capacity(magazines, depot, class, count);
-    return pop(pair);
+    return emma__magazines_pop(pair);
 }
 
 /* The loaded magazine is full: it becomes the spare, and the spare, if there is one, goes to the depot. */

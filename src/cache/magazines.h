@@ -64,6 +64,18 @@ static inline uint32_t emma__magazines_pair_bytes(unsigned class, unsigned capac
     return (uint32_t)(2 * (size_t)capacity * emma__class_size(class));
 }
 
+/* The hit path: pop from the loaded magazine of a class. Returns: NULL iff it is empty. Requires: the caller owns the
+ * cache. */
+static EMMA_ALWAYS_INLINE void *emma__magazines_pop(emma_magazine_pair *pair) {
+    emma_chain chain = ATOMIC_LOAD(&pair->loaded, relaxed);
+    if (EMMA_UNLIKELY(emma__chain_is_empty(chain)))
+        return 0;
+    void *block = emma__chain_first(chain);
+    ATOMIC_STORE(&pair->loaded, emma__chain_rest(chain), release); /* see the banner: fork */
+    emma__chain_unmark(block);
+    return block;
+}
+
 /* A block of this class. Requires: the caller owns the cache; class is not EMMA_CLASS_NONE.
  * Returns: NULL iff no memory can be had. Cost: pop; at worst a depot exchange or a refill. */
 void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsigned class);

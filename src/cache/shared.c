@@ -47,7 +47,7 @@ void emma__shared_unclaim(emma_shared *shared, emma_depot *depot, emma_stripe *s
     ATOMIC_STORE(&stripe->claimed, 0, seq_cst);
     if (EMMA_LIKELY(ATOMIC_LOAD(&shared->entry[stripe->at], seq_cst) == stripe) || !try_claim(stripe))
         return;
-    emma__magazines_end(&stripe->magazines, depot, false); /* nobody comes to it any more */
+    emma__magazines_end(&stripe->magazines, depot, false);
 }
 
 /* Claim one of the stripes, beginning with one that other threads probably do not; one more is made only when all that
@@ -83,9 +83,7 @@ static void *alloc_past(emma_depot *depot, unsigned class) {
     emma_chain chain = emma__depot_get(depot, class, 1, 1, &count);
     if (count == 0)
         return 0;
-    void *block = emma__chain_first(chain);
-    chain = emma__chain_rest(chain);
-    emma__chain_unmark(block);
+    void *block = emma__chain_pop(&chain);
     if (count > 1)
         emma__depot_put(depot, class, chain, count - 1);
     return block;

@@ -113,7 +113,7 @@ static EMMA_ALWAYS_INLINE size_t emma__span_slice_in(uintptr_t base, uintptr_t a
 
 /* The class of a block in the first region; EMMA_CLASS_NONE for any other address. */
 static inline size_t emma__span_class_fast(const emma_regions *regions, uintptr_t address) {
-    uintptr_t base = ATOMIC_LOAD(&regions->base, acquire); /* pairs with open_region in window.c: the class bytes */
+    uintptr_t base = ATOMIC_LOAD(&regions->base, acquire); /* pairs with emma__window_open: class bytes */
     size_t slice = emma__span_slice_in(base, address);
     return slice < EMMA_REGION_SLICES ? emma__region_classes(base)[slice] : (size_t)EMMA_CLASS_NONE;
 }

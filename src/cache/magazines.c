@@ -68,25 +68,34 @@ static uint32_t budget_of(const emma_magazines *magazines) {
     return EMMA_CACHE_BUDGET_BYTES + magazines->earned_bytes;
 }
 
+/* What was earned counts for half as much since each halving (earn): give up as much. Done by who works; for who sleeps it
+ * is as if it were done. */
+static void concede(emma_magazines *magazines, const emma_depot *depot) {
+    uint32_t halvings = ATOMIC_LOAD(&depot->halvings, relaxed);
+    uint32_t missed = halvings - magazines->halvings;
+    magazines->halvings = halvings;
+    magazines->earned_bytes = missed < 32 ? magazines->earned_bytes >> missed : 0;
+}
+
 /* Double the budget, or have what the last owner's tells, if all caches together have not earned too much. */
 static void earn(emma_magazines *magazines, emma_depot *depot) {
     uint32_t more = budget_of(magazines);
     more = more > magazines->heritage_bytes ? more : magazines->heritage_bytes;
     magazines->heritage_bytes = magazines->too_little = 0;
     uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
-    uint32_t most = before > magazines->earned_bytes ? EMMA_CACHE_EARNED_BYTES / 8 * 5 : EMMA_CACHE_EARNED_BYTES;
-    while (before + more <= most) {
+    while (before + more <= EMMA_CACHE_EARNED_BYTES) {
         if (!ATOMIC_CAS(&depot->earned_bytes, &before, before + more, relaxed))
             continue;
         magazines->earned_bytes += more;
         return;
     }
     uint32_t now = emma__plat_seconds();
-    if (ATOMIC_EXCHANGE(&depot->earned_second, now, relaxed) != now)
-        ATOMIC_CAS(&depot->earned_bytes, &before, before / 2, relaxed); /* another may be faster: that is as good */
+    if (ATOMIC_EXCHANGE(&depot->earned_second, now, relaxed) != now &&
+        ATOMIC_CAS(&depot->earned_bytes, &before, before / 2, relaxed)) /* else another has earned or given back */
+        ATOMIC_ADD(&depot->halvings, 1, relaxed);
 }
 
-/* What was earned is for others again; it may have been forgotten meanwhile. */
+/* What was earned is for others again. */
 static void give_back(uint32_t bytes, emma_depot *depot) {
     uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
     while (!ATOMIC_CAS(&depot->earned_bytes, &before, before > bytes ? before - bytes : 0, relaxed))
@@ -133,6 +142,10 @@ static void set_capacity(emma_magazines *magazines, emma_depot *depot, unsigned 
  * small so often that it gains by it more than the others lose: where all miss equally often for each byte they have,
  * the cache as a whole misses least. */
 static bool deserves(emma_magazines *magazines, emma_depot *depot, unsigned class, uint32_t more) {
+    if (EMMA_UNLIKELY(ATOMIC_LOAD(&depot->halvings, relaxed) != magazines->halvings)) {
+        concede(magazines, depot);
+        keep_to_budget(magazines, depot, class);
+    }
     if (++magazines->too_little > EMMA_CACHE_BUDGET_PATIENCE)
         earn(magazines, depot);
     unsigned misses = ++magazines->shape[class].misses;
@@ -231,6 +244,7 @@ void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool ke
 
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
     emma__magazines_flush(magazines, depot, keep_depot);
+    concede(magazines, depot);
     give_back(magazines->earned_bytes, depot);
     __builtin_memset(magazines->shape, 0, sizeof magazines->shape);
     magazines->heritage_bytes = magazines->earned_bytes / 2; /* threads that come and go are much alike */

@@ -16,8 +16,9 @@
  * that it gains more than others lose, and these are halved in turn: the bytes go where they save most visits to the
  * depot. The budget is earned: it doubles after it was too little for a while, out of what all caches of the heap may
  * earn together, so a thread that works much has a large cache, one that works a little and sleeps has not, and many do
- * not keep much. What sleepers have earned does not keep others from it for ever: while somebody wants more, it counts
- * for half as much each second. The next owner earns half of what this one had at once, if there is so much.
+ * not keep much. What is earned is not for ever: while somebody wants more than there is, it counts for half as much each
+ * second, and who works gives the other half up, and may earn it again; so what sleepers have does not keep others from
+ * it. The next owner earns half of what this one had at once, if there is so much.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
@@ -34,7 +35,7 @@ enum {
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
     EMMA_MAGAZINE_MISS_BYTES = 1024,     /* the cache being full, a class earns so much each time it runs out or over */
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
-    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what one cache of a heap may earn beyond that; several together 5/8 of it */
+    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what all caches of a heap may earn together beyond that */
     EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
 };
 
@@ -53,6 +54,7 @@ typedef struct emma_magazines {
         uint8_t misses; /* the cache being full, since the class last grew at the cost of others */
     } shape[EMMA_CLASS_COUNT];
     uint32_t earned_bytes;   /* of budget */
+    uint32_t halvings;       /* of what all have earned, that this is after */
     uint32_t heritage_bytes; /* what the next owner earns first, if there is so much */
     uint32_t too_little;     /* how often the budget was too little since the last one */
     uint32_t granted_bytes;  /* sum of 2 * capacity * size */

@@ -41,7 +41,8 @@ typedef struct emma_shelf {
 typedef struct emma_depot {
     emma_spans spans;
     _Atomic(uint32_t) earned_bytes;         /* what all caches have earned (cache/magazines.h) */
-    _Atomic(uint32_t) earned_second;        /* when it was last forgotten by half */
+    _Atomic(uint32_t) earned_second;        /* when it was last halved */
+    _Atomic(uint32_t) halvings;             /* ever */
     _Atomic(uint32_t) shelves_earned_bytes; /* what all shelves have */
     emma_shelf *shelf; /* EMMA_CLASS_COUNT of them, zero at first: apart, as most are never touched */
 } emma_depot;

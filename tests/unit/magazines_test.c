@@ -239,6 +239,33 @@ static void half_of_what_was_earned_is_inherited(void) {
     OK(sound(0) && counts_are_exact());
 }
 
+/* Where others want more than there is, who works gives up half of what it has earned, each time; what all have is what
+ * the depot says. */
+static void what_is_halved_is_given_up(void) {
+    fresh();
+    cache.earned_bytes = 1 << 20;
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
+        alloc_to_hand(class, 150);
+        free_from_hand(class, 150);
+    }
+    cache.earned_bytes = 1 << 20;
+    cache.too_little = 0; /* so that nothing is earned meanwhile */
+    cache.halvings = DEPOT->halvings;
+    DEPOT->halvings += 2;
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT && cache.earned_bytes == 1 << 20; class ++) {
+        alloc_to_hand(class, 150);
+        free_from_hand(class, 150);
+    }
+    OK(EMMA_TORTURE || cache.earned_bytes == 1 << 18);
+    OK(EMMA_TORTURE || granted_bytes() <= budget_bytes());
+    DEPOT->earned_bytes = cache.earned_bytes + 100;
+    DEPOT->halvings++;
+    emma__magazines_end(&cache, DEPOT, true); /* who gave up more meanwhile gives back no more than it has */
+    OK(EMMA_TORTURE || DEPOT->earned_bytes == (1 << 17) + 100);
+    DEPOT->earned_bytes = 0;
+    OK(sound(0) && counts_are_exact());
+}
+
 /* Who works a little keeps a small cache. */
 static void budget_is_earned(void) {
     fresh();
@@ -338,6 +365,7 @@ TAP_MAIN({"all zero is an empty cache", starts_as_zero}, {"a cache may begin wit
          {"what is granted stays within the budget", budget_is_kept}, {"the budget is earned", budget_is_earned},
          {"who misses grows, others pay", who_misses_grows},
          {"half of what was earned is inherited", half_of_what_was_earned_is_inherited},
+         {"what is halved is given up", what_is_halved_is_given_up},
          {"what is held stays within the budget", bytes_held_stay_within_the_budget},
          {"flushing leaves nothing", flush_leaves_nothing},
          {"two caches, random steps, all blocks counted", random_steps})

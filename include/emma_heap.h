@@ -35,7 +35,8 @@ typedef struct emma_heap emma_heap;
  * Not asked for sizes above PTRDIFF_MAX, and not by emma_heap_sbrk, emma_heap_realloc_in_place and emma_free_range. */
 typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
 
-/* The soft limit was passed, upwards: once, until committed memory is below it again. */
+/* The soft limit was passed, upwards: once, until committed memory is below it again. It may be left by longjmp as
+ * emma_heap_log. */
 typedef void emma_soft_limit(emma_heap *heap, size_t committed_bytes, void *context);
 
 enum {
@@ -67,7 +68,8 @@ typedef struct emma_event {
 } emma_event;
 
 /* Told after it has happened, by the thread that did it, from slow paths only. It may use any heap; what this heap does
- * meanwhile in the same thread is not told. It may be left by longjmp as emma_out_of_memory. */
+ * meanwhile in the same thread is not told. It may be left by longjmp as emma_out_of_memory; a block that was about to be
+ * returned is lost then. */
 typedef void emma_heap_log(emma_heap *heap, const emma_event *event, void *context);
 
 /* Where a heap gets memory from, other than the system. It asks for pieces of 1 MiB, doubling to 64 MiB, or for as much

@@ -5,7 +5,6 @@
  *     further    again from the begin, as long as a handler says that something has changed: what it freed is not yet
  *                given back */
 #include "api/fast.h"
-#include "purge/purge.h"
 
 typedef struct handler {
     emma_out_of_memory *function;
@@ -57,7 +56,7 @@ static __attribute__((noinline)) bool ask_below(emma_heap *heap, size_t size) {
 }
 
 static bool give_chance(emma_heap *heap, size_t size, unsigned *round, bool is_limited) {
-    if ((*round)++ == 0 && is_limited && !emma__heap_is_lent(heap) && emma__purge_all(heap, 0) != 0)
+    if ((*round)++ == 0 && is_limited && emma_heap_collect(heap) != 0)
         return true;
     if ((uintptr_t)__builtin_frame_address(0) < asking)
         return false;

@@ -173,6 +173,7 @@ void *emma_heap_calloc(emma_heap *heap, size_t count, size_t size) {
 /* Any other alignment: a block with room for the worst case; its free finds where it begins. */
 static void *get_at_multiple(emma_heap *heap, size_t alignment, size_t size) {
     size_t bytes;
+    size += size == 0; /* so that the address lies within the block */
     if (alignment == 0 || __builtin_add_overflow(size, alignment - 1, &bytes))
         return 0;
     uintptr_t block = (uintptr_t)emma__heap_get(heap, bytes, 1);
@@ -220,7 +221,11 @@ void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) {
 }
 
 size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size_t want) {
-    check_own(heap, block);
+    const emma_heap *owner = emma_heap_of(block);
+    if (owner == 0)
+        return 0;
+    if (EMMA_UNLIKELY(owner != heap))
+        check_own(heap, block);
     return emma_realloc_in_place(block, min, want);
 }
 
@@ -232,7 +237,8 @@ void emma_heap_stats_read(emma_heap *heap, emma_heap_stats *stats) {
     if (commit == 0)
         return;
     stats->committed_bytes = ATOMIC_LOAD(&commit->bytes, relaxed);
-    stats->peak_bytes = ATOMIC_LOAD(&commit->peak_bytes, relaxed);
+    size_t peak = ATOMIC_LOAD(&commit->peak_bytes, relaxed);
+    stats->peak_bytes = peak > stats->committed_bytes ? peak : stats->committed_bytes;
     stats->limit_bytes = ATOMIC_LOAD(&commit->limit_bytes, relaxed);
 }
 

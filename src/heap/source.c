@@ -80,17 +80,17 @@ bool emma__source_grow(emma_heap *heap, size_t size_bytes, size_t align_bytes) {
     bool is_zeroed;
     emma_piece *piece = reserve(&sourced->source, bytes, &is_zeroed);
     if (piece == 0 && bytes > least) {
-        emma__commit_refund(&sourced->commit, bytes - least);
+        emma__commit_cancel(&sourced->commit, bytes - least);
         bytes = least;
         piece = reserve(&sourced->source, bytes, &is_zeroed);
     }
     if (piece == 0) {
-        emma__commit_refund(&sourced->commit, bytes);
+        emma__commit_cancel(&sourced->commit, bytes);
         return false;
     }
     if (!emma__lent_add_piece(heap, piece, bytes, is_zeroed)) {
         give_back(&sourced->source, piece, bytes);
-        emma__commit_refund(&sourced->commit, bytes);
+        emma__commit_cancel(&sourced->commit, bytes);
         return false;
     }
     uint32_t log2 = ATOMIC_LOAD(&sourced->next_log2, relaxed);

@@ -19,7 +19,7 @@
 
 typedef struct emma_commit {
     _Atomic(size_t) bytes;
-    _Atomic(size_t) peak_bytes;
+    _Atomic(size_t) peak_bytes;  /* most, but for what is charged now */
     _Atomic(size_t) limit_bytes; /* 0: none */
 } emma_commit;
 
@@ -31,14 +31,20 @@ static inline bool emma__commit_charge(emma_commit *commit, size_t bytes) {
         if (EMMA_UNLIKELY(limit != 0 && (before > limit || bytes > limit - before)))
             return false;
     } while (!ATOMIC_CAS(&commit->bytes, &before, before + bytes, relaxed));
-    size_t peak = ATOMIC_LOAD(&commit->peak_bytes, relaxed);
-    while (before + bytes > peak && !ATOMIC_CAS(&commit->peak_bytes, &peak, before + bytes, relaxed))
-        ; /* ends: the peak only grows */
     return true;
 }
 
-static inline void emma__commit_refund(emma_commit *commit, size_t bytes) {
+/* What was charged could not be had. */
+static inline void emma__commit_cancel(emma_commit *commit, size_t bytes) {
     ATOMIC_SUB(&commit->bytes, bytes, relaxed);
+}
+
+/* What was charged was given back. */
+static inline void emma__commit_refund(emma_commit *commit, size_t bytes) {
+    size_t before = ATOMIC_SUB(&commit->bytes, bytes, relaxed);
+    size_t peak = ATOMIC_LOAD(&commit->peak_bytes, relaxed);
+    while (before > peak && !ATOMIC_CAS(&commit->peak_bytes, &peak, before, relaxed))
+        ; /* ends: the peak only grows */
 }
 
 #endif

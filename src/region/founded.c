@@ -19,7 +19,6 @@ static emma_region *region_in(const emma_tract *tract) {
 void emma__regions_charge_founder(emma_regions *regions, size_t bytes) {
     regions->founded_bytes += bytes;
     ATOMIC_ADD(&regions->commit.bytes, bytes, relaxed);
-    ATOMIC_ADD(&regions->commit.peak_bytes, bytes, relaxed);
 }
 
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices) {

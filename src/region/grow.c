@@ -75,7 +75,7 @@ static emma_map_result map_tract(emma_region *region, uintptr_t address, unsigne
         return EMMA_MAP_REFUSED;
     emma_map_result result = map_slices(address, 0, &end, run + n);
     if (result != EMMA_MAP_DONE) {
-        emma__commit_refund(&regions->commit, own_bytes);
+        emma__commit_cancel(&regions->commit, own_bytes);
         return result;
     }
     emma_tract *tract = emma__tract_of(address);

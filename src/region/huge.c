@@ -94,7 +94,7 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
     }
     if (address != 0 && emma__regions_unmap(address, bytes))
         emma__regions_release_slots(region, address, emma__region_slots_for(bytes));
-    emma__commit_refund(&regions->commit, bytes);
+    emma__commit_cancel(&regions->commit, bytes);
     return 0;
 }
 
@@ -175,7 +175,7 @@ static bool grow(emma_regions *regions, emma_huge *huge, size_t bytes) {
     if (!claimed || !emma__plat_resize(huge->block, usable_bytes, bytes)) {
         if (claimed)
             emma__regions_release_slots(region, slots_end, after - before);
-        emma__commit_refund(&regions->commit, more);
+        emma__commit_cancel(&regions->commit, more);
         return false;
     }
     ATOMIC_ADD(&regions->huge_bytes, more, relaxed);

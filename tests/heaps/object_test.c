@@ -1,5 +1,6 @@
 /* object_test.c: a made heap as an object: how it is told what it shall be, what its functions give, and how it goes. */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "heap_work.h"
 
@@ -175,6 +176,43 @@ static void resizes_in_place(void) {
     emma_heap_destroy(heap);
 }
 
+/* NULL, and what is no block. */
+static void resizes_nothing_that_is_not_its_own(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    int here = 0;
+    EXPECT(emma_heap_realloc_in_place(heap, NULL, 1, 1) == 0 && emma_heap_realloc_in_place(heap, &here, 1, 1) == 0);
+    emma_heap_destroy(heap);
+}
+
+/* An address within the block also where the block has no bytes: else its free would be another one's. */
+static void aligns_what_has_no_size(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    enum { COUNT = 200 };
+    char *empty[COUNT], *next[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        empty[i] = emma_heap_aligned_alloc(heap, 17, 0);
+        next[i] = emma_heap_malloc(heap, 16);
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        for (size_t j = 0; j < COUNT; j++)
+            EXPECT(empty[i] < next[j] || empty[i] >= next[j] + 16);
+    emma_heap_destroy(heap);
+}
+
+static void peaks_at_what_it_had(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    if (STORM_SANITIZER)
+        storm_skip("the sanitizer's own addresses are more than the limit");
+    EXPECT(setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)8 << 30, (rlim_t)8 << 30}) == 0);
+    EXPECT(emma_heap_malloc(heap, (size_t)9 << 30) == NULL);
+    EXPECT(heap_work_stats(heap).peak_bytes < 1 << 20);
+    emma_heap_free(heap, emma_heap_malloc(heap, (size_t)40 << 20));
+    emma_heap_stats stats = heap_work_stats(heap);
+    EXPECT(stats.peak_bytes >= (size_t)40 << 20 && stats.peak_bytes < (size_t)42 << 20);
+    EXPECT(stats.committed_bytes < 1 << 20);
+    emma_heap_destroy(heap);
+}
+
 static void works_in_batches(void) {
     emma_heap *heap = emma_heap_create(NULL);
     static void *blocks[5000];
@@ -251,6 +289,9 @@ int main(void) {
         {"blocks are cleared at their free, if the heap says so", clears_on_free_if_asked, 20},
         {"realloc leaves a block in its heap", reallocates_where_the_block_is, 60},
         {"sizes change in place", resizes_in_place, 20},
+        {"what is not its own does not change", resizes_nothing_that_is_not_its_own, 10},
+        {"alignments of no bytes", aligns_what_has_no_size, 10},
+        {"its peak is what it had, not what it asked for", peaks_at_what_it_had, 10},
         {"batches", works_in_batches, 60},
         {"the default heap, by the same functions", serves_the_default_heap_as_well, 60},
         {"a reset heap is as new", forgets_all_at_reset, 60},

@@ -199,6 +199,10 @@ static void limits_hold(void) {
     OK(emma_heap_malloc(heap, 10 << 20) != 0);
     emma_heap_destroy(heap);
     IS(own.reserved - own.released + own.wrong, 0);
+    heap = over(&own, 8 << 20); /* an empty piece makes room */
+    emma_heap_free(heap, emma_heap_malloc(heap, 3 << 20));
+    OK(emma_heap_malloc(heap, 5 << 20) != 0);
+    emma_heap_destroy(heap);
     heap = over(&own, EMMA_HEAP_LEAST_BYTES);
     OK(heap != 0 && emma_heap_malloc(heap, 100000) != 0 && emma_heap_malloc(heap, 200000) == 0);
     emma_heap_destroy(heap);

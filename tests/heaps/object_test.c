@@ -162,7 +162,8 @@ static void resizes_in_place(void) {
     EXPECT(heap_work_stats(heap).of.allocated_bytes == got + emma_usable_size(small));
     got = emma_heap_realloc_in_place(heap, large, 300000, 350000);
     EXPECT(got >= 350000 && heap_work_is_filled(large, 100000, heap));
-    EXPECT(emma_heap_realloc_in_place(heap, large, 100000, (size_t)64 << 20) == got); /* more cannot be had: as it was */
+    EXPECT(emma_heap_realloc_in_place(heap, large, 100000, (size_t)64 << 20) ==
+           got); /* more cannot be had: as it was */
     unsigned char *huge = emma_heap_malloc(heap, (size_t)40 << 20);
     heap_work_fill(huge, (size_t)40 << 20, heap);
     EXPECT(heap_work_is_filled(huge, (size_t)40 << 20, heap) && emma_heap_of(huge + (39 << 20)) == heap);

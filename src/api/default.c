@@ -23,8 +23,11 @@ void emma__tick(void) {
         emma__purge_tick(&emma__default_heap, thread);
 }
 
-/* The cache has nothing, or is not asked. Apart, so that a hit above the fine classes needs no stack frame. */
-static __attribute__((noinline)) void *malloc_past_cache(size_t size, emma_magazine_pair *cache) {
+/* The loaded magazine has nothing, or is not asked. Apart, so that a hit above the fine classes needs no stack frame. */
+static EMMA_NOINLINE void *malloc_past_loaded(size_t size, emma_magazine_pair *cache) {
+    if (EMMA_HAS_TLS && EMMA_LIKELY(size - 1 < EMMA_SMALL_MAX_BYTES) &&
+        emma__magazines_load_spare((emma_magazines *)(void *)cache, emma__class_of(size)))
+        return emma__pop(cache, emma__class_of(size));
     emma_thread *thread = emma__thread_here();
     void *block = emma__heap_alloc(&emma__default_heap, thread, cache, size);
     for (unsigned round = 0; EMMA_UNLIKELY(block == 0) && emma__exhausted(&emma__default_heap, size, &round);)
@@ -55,7 +58,7 @@ void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
                 return block;
         }
     }
-    return malloc_past_cache(size, cache);
+    return malloc_past_loaded(size, cache);
 }
 
 void emma__free_slow(void *block, emma_magazine_pair *cache) {
@@ -70,5 +73,10 @@ void emma__free_slow(void *block, emma_magazine_pair *cache) {
     if (EMMA_HAS_TLS && cache == 0)
         cache = emma__thread_take(thread);
     size_t class = emma__span_class_fast(emma__heap_regions(&emma__default_heap), (uintptr_t)block);
+    if (EMMA_HAS_TLS && class != EMMA_CLASS_NONE && !emma__chain_looks_free(block) &&
+        emma__magazines_spare_loaded((emma_magazines *)(void *)cache, (unsigned)class)) {
+        emma__push(cache, class, ATOMIC_LOAD(&cache[class].loaded, relaxed), block);
+        return;
+    }
     emma__heap_tick(emma__heap_free(&emma__default_heap, thread, cache, block, class));
 }

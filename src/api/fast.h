@@ -90,6 +90,12 @@ static EMMA_ALWAYS_INLINE void *emma__fast_zeroed(size_t size, emma_malloc_slow 
     return __builtin_memset(block, 0, usable);
 }
 
+/* Push to the loaded magazine of the taken cache, which has room. */
+static EMMA_ALWAYS_INLINE void emma__push(emma_magazine_pair *cache, size_t class, emma_chain chain, void *block) {
+    ATOMIC_STORE(&cache[class].loaded, emma__chain_push(chain, block), release); /* see magazines.h: fork */
+    emma__thread_give(&emma__this_thread, cache);
+}
+
 static EMMA_ALWAYS_INLINE void emma__fast_free(void *block, emma_free_slow *slow) {
     uintptr_t base = ATOMIC_LOAD(&emma__default_heap.depot.spans.regions.base, acquire);
     size_t slice = emma__span_slice_in(base, (uintptr_t)block);
@@ -104,8 +110,7 @@ static EMMA_ALWAYS_INLINE void emma__fast_free(void *block, emma_free_slow *slow
         slow(block, cache);
         return;
     }
-    ATOMIC_STORE(&cache[class].loaded, emma__chain_push(chain, block), release); /* see magazines.h: fork */
-    emma__thread_give(&emma__this_thread, cache);
+    emma__push(cache, class, chain, block);
 }
 
 #endif

@@ -173,21 +173,40 @@ static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
         set_capacity(magazines, depot, class, after);
 }
 
+bool emma__magazines_load_spare(emma_magazines *magazines, unsigned class) {
+    emma_chain spare = load(&magazines->of[class].spare);
+    if (emma__chain_is_empty(spare))
+        return false;
+    unsigned spare_count = count_in(&magazines->shape[class].spare_count);
+    store(&magazines->of[class].spare, 0);
+    set_count(&magazines->shape[class].loaded_capacity, spare_count + emma__chain_room(spare)); /* before the chain */
+    store(&magazines->of[class].loaded, spare);
+    set_count(&magazines->shape[class].spare_count, 0);
+    return true;
+}
+
+bool emma__magazines_spare_loaded(emma_magazines *magazines, unsigned class) {
+    emma_chain loaded = load(&magazines->of[class].loaded);
+    if (emma__chain_is_empty(loaded) || load(&magazines->of[class].spare) != 0)
+        return false;
+    unsigned count = count_in(&magazines->shape[class].loaded_capacity);
+    unsigned capacity = magazines->shape[class].capacity;
+    if (count > capacity) /* else it is too large to stay */
+        return false;
+    store(&magazines->of[class].loaded, emma__chain_empty(capacity));
+    set_count(&magazines->shape[class].spare_count, count);
+    store(&magazines->of[class].spare, loaded);
+    set_count(&magazines->shape[class].loaded_capacity, capacity);
+    return true;
+}
+
 void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     emma_magazine_pair *pair = &magazines->of[class];
     void *block = emma__magazines_pop(pair);
     if (block != 0)
         return block;
-    emma_chain spare = load(&pair->spare);
-    if (!emma__chain_is_empty(spare)) {
-        unsigned spare_count = count_in(&magazines->shape[class].spare_count);
-        store(&pair->spare, 0);
-        set_count(&magazines->shape[class].loaded_capacity,
-                  spare_count + emma__chain_room(spare)); /* before the chain */
-        store(&pair->loaded, spare);
-        set_count(&magazines->shape[class].spare_count, 0);
+    if (emma__magazines_load_spare(magazines, class))
         return emma__magazines_pop(pair);
-    }
     grow(magazines, depot, class);
     unsigned capacity = magazines->shape[class].capacity;
     unsigned count = 0;
@@ -232,7 +251,7 @@ static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned cla
 
 void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block) {
     emma_magazine_pair *pair = &magazines->of[class];
-    if (emma__chain_room(load(&pair->loaded)) == 0)
+    if (emma__chain_room(load(&pair->loaded)) == 0 && !emma__magazines_spare_loaded(magazines, class))
         make_room(magazines, depot, class);
     store(&pair->loaded, emma__chain_push(load(&pair->loaded), block));
 }

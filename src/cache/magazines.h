@@ -78,6 +78,14 @@ static EMMA_ALWAYS_INLINE void *emma__magazines_pop(emma_magazine_pair *pair) {
     return block;
 }
 
+/* The loaded magazine ran empty: the spare takes its place. Returns: false iff there is none. Requires: the caller owns
+ * the cache, or it is closed (thread.h). */
+bool emma__magazines_load_spare(emma_magazines *magazines, unsigned class);
+
+/* The loaded magazine ran full: it becomes the spare, and an empty one is loaded. Returns: false iff there is a spare, or
+ * the class is not used or has shrunk. Requires: as above. */
+bool emma__magazines_spare_loaded(emma_magazines *magazines, unsigned class);
+
 /* A block of this class. Requires: the caller owns the cache; class is not EMMA_CLASS_NONE.
  * Returns: NULL iff no memory can be had. Cost: pop; at worst a depot exchange or a refill. */
 void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsigned class);

@@ -48,7 +48,7 @@ void emma__free_slow(void *block, emma_magazine_pair *cache);
 static EMMA_ALWAYS_INLINE unsigned emma__plain_class(const emma_heap *heap, const void *block) {
     uintptr_t address = (uintptr_t)block;
     const emma_regions *regions = &heap->depot.spans.regions;
-    bool is_beside = (address ^ (uintptr_t)heap) < EMMA_TRACT_BYTES; /* in the tract that a made heap itself lies in */
+    bool is_beside = address - regions->founded < EMMA_TRACT_BYTES; /* in the tract that the heap itself lies in */
     if (EMMA_UNLIKELY(!is_beside && (emma__directory_get(regions->directory, address) != EMMA_GRANULE_TRACT ||
                                      emma__tract_of(address)->owner != regions)) ||
         EMMA_UNLIKELY((heap->wishes.flags & EMMA_HEAP_ZERO_ON_FREE) != 0))

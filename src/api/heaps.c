@@ -194,7 +194,7 @@ static void check_own(const emma_heap *heap, const void *block) {
         emma__heap_misuse(owner, "free of a block of another heap", (uintptr_t)block);
 }
 
-EMMA_NOINLINE static void free_slow(emma_heap *heap, void *block) {
+static EMMA_NOINLINE void free_slow(emma_heap *heap, void *block) {
     if (block == 0)
         return;
     check_own(heap, block);

@@ -27,7 +27,8 @@ unsigned emma__cpu_capacity(const emma_cpu *cpu, unsigned class) {
     if (cpu->budget_bytes < 8 * EMMA_MAGAZINE_MIN_BLOCKS * size && !EMMA_TORTURE)
         return 0;
     uint32_t bytes = cpu->budget_bytes / EMMA_CPU_MAGAZINE_PART;
-    uint32_t blocks = (bytes < EMMA_CPU_MAGAZINE_MAX_BYTES ? bytes : EMMA_CPU_MAGAZINE_MAX_BYTES) / size;
+    bytes = bytes < EMMA_CPU_MAGAZINE_MAX_BYTES ? bytes : EMMA_CPU_MAGAZINE_MAX_BYTES;
+    uint32_t blocks = emma__class_index(class, bytes);
     blocks = blocks < EMMA_CPU_MAGAZINE_MAX_BLOCKS ? blocks : EMMA_CPU_MAGAZINE_MAX_BLOCKS;
     return blocks < EMMA_MAGAZINE_MIN_BLOCKS || EMMA_TORTURE ? EMMA_MAGAZINE_MIN_BLOCKS : blocks;
 }
@@ -55,10 +56,18 @@ static emma_cpu_slot *slot_at(const emma_cpu *cpu, uintptr_t offset) {
     return ATOMIC_LOAD(&cpu->slots, acquire) + offset / EMMA_RSEQ_SLOT_BYTES;
 }
 
+static void note_used(emma_cpu *cpu, uint32_t slot) {
+    uint64_t part = slot < cpu->rseq.slots ? UINT64_C(1) << slot / (cpu->rseq.slots / EMMA_CPU_PARTS) : 0;
+    if ((ATOMIC_LOAD(&cpu->used, relaxed) & part) != part)
+        ATOMIC_OR(&cpu->used, part, relaxed);
+}
+
 /* Put a chain into a word of a slot. Keeps account of magazines: each comes in the place of 0 and leaves 0 by one
  * exchange. Returns: false iff it was not done; before: what was there. */
 static bool trade(emma_cpu *cpu, unsigned class, _Atomic(emma_chain) *word, emma_rseq_trade *what) {
     emma_rseq_end end = EMMA_RSEQ_ABORTED;
+    if (what->chain != 0) /* before it is true: who stops after the exchange leaves nothing that a reset would miss */
+        note_used(cpu, emma__rseq_hint(&cpu->rseq));
     for (unsigned tries = EMMA_CPU_TRIES; tries != 0 && end == EMMA_RSEQ_ABORTED; tries--)
         end = emma__rseq_exchange(&cpu->rseq, word, what);
     if (end != EMMA_RSEQ_DONE)
@@ -71,9 +80,7 @@ static bool trade(emma_cpu *cpu, unsigned class, _Atomic(emma_chain) *word, emma
         return true;
     }
     ATOMIC_ADD(&slot->held_bytes, emma__cpu_magazine_bytes(cpu, class), relaxed);
-    uint64_t part = UINT64_C(1) << what->slot / EMMA_RSEQ_SLOT_BYTES / (cpu->rseq.slots / EMMA_CPU_PARTS);
-    if ((ATOMIC_LOAD(&cpu->used, relaxed) & part) == 0)
-        ATOMIC_OR(&cpu->used, part, relaxed);
+    note_used(cpu, (uint32_t)(what->slot / EMMA_RSEQ_SLOT_BYTES)); /* the thread may have been moved before */
     return true;
 }
 
@@ -110,12 +117,12 @@ static bool send_away(const emma_cpu *cpu, emma_depot *depot, unsigned class, em
     return false;
 }
 
-/* Other classes give up magazines, going round, until the slot holds no more than it may. The thread may be moved
- * meanwhile: then they do so there, which does no harm. */
+/* Other classes give up magazines, going round, until the slot holds no more than it may, or the thread was moved: then
+ * the next one to come by does so. */
 static void keep_to_budget(emma_cpu *cpu, emma_depot *depot, unsigned class, uintptr_t offset) {
     emma_cpu_slot *slot = slot_at(cpu, offset);
     for (unsigned i = 0; i < EMMA_CLASS_COUNT; i++) {
-        if (ATOMIC_LOAD(&slot->held_bytes, relaxed) <= (int32_t)cpu->budget_bytes)
+        if (ATOMIC_LOAD(&slot->held_bytes, relaxed) <= (int32_t)cpu->budget_bytes || slot_here(cpu) != slot)
             return;
         unsigned victim = ATOMIC_LOAD(&slot->hand, relaxed) % EMMA_CLASS_LAST + 1;
         ATOMIC_STORE(&slot->hand, victim, relaxed); /* two may store the same: one class more or less */

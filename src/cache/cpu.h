@@ -10,7 +10,8 @@
  * Every change of a word is a restartable sequence (plat/rseq.h) that ends with one store. What takes several steps is
  * done with the chain in hand, each step on the processor that the thread then is on: a chain that finds its place
  * taken goes to the next one, at last to the depot. So a signal handler may come in anywhere and use the same slot, and
- * what is lost by a thread that stops for ever, or vanishes in a fork, is the chain in its hand.
+ * what is lost by a thread that stops for ever, or vanishes in a fork, is the chain in its hand (four in a closer look at
+ * a doubtful free), and one magazine in the account of a slot.
  *
  * The capacity of a class is fixed for a heap, so a chain word tells how many blocks the chain has: capacity less room.
  * Chains from the depot that were made with another capacity are made anew. How much a class has in a slot is a matter of
@@ -61,7 +62,8 @@ typedef struct emma_cpu {
     _Atomic(emma_cpu_slot *) slots; /* 0: none. Published last, with a release: who sees it sees the rest */
     emma_rseq rseq;
     uint32_t budget_bytes;  /* of a slot */
-    _Atomic(uint64_t) used; /* bit i: one of the i-th part of the slots has been used */
+    _Atomic(uint64_t) used; /* bit i: one of the i-th part of the slots has been used; set before it is true, but by who
+                             * is moved at the first use of a part */
 } emma_cpu;
 
 /* How much memory the CPU caches of a heap need; a heap that is used on few processors touches little of it.
@@ -103,11 +105,11 @@ static EMMA_ALWAYS_INLINE bool emma__cpu_push(emma_cpu *cpu, size_t class, void 
 
 /* A block of this class; all of the way. *available: false: nothing was done, the shared cache is to be asked; true:
  * NULL iff no memory can be had. Requires: class is not EMMA_CLASS_NONE. Threads, signals, fork: any, lock-free.
- * Cost: two or three sequences; at worst a depot exchange or a refill. */
+ * Cost: two or three sequences; at worst a depot exchange or a refill, and as much for each magazine that others give up. */
 void *emma__cpu_alloc(emma_cpu *cpu, emma_depot *depot, unsigned class, bool *available);
 
 /* Take back a block of this class; all of the way. Returns: false iff nothing was done: the shared cache is to take it.
- * Requires, threads: as above. Cost: two or three sequences; at worst a depot put. */
+ * Requires, threads: as above. Cost: one to five sequences; at worst a depot put, and as above. */
 bool emma__cpu_free(emma_cpu *cpu, emma_depot *depot, unsigned class, void *block);
 
 /* Send home what is in the slot of the calling thread's processor (in parts of several, if it is moved meanwhile).
@@ -152,8 +154,8 @@ static inline void emma__cpu_send_home(emma_depot *depot, unsigned class, emma_c
  * link is followed only from what is a block of this class. Cost: a step for each cached block of the class. */
 bool emma__cpu_peek(const emma_cpu *cpu, const emma_regions *regions, unsigned class, const void *block);
 
-/* Whether every chain has as many blocks as its word tells, and no slot holds more than it may. Requires: nobody else
- * uses the heap. Cost: walks all. */
+/* Whether every chain has as many blocks as its word tells, and every account is right. Requires: nobody else uses the
+ * heap. Cost: walks all. */
 bool emma__cpu_valid(const emma_cpu *cpu);
 
 #endif

@@ -73,7 +73,7 @@ static bool chain_peek(const emma_regions *regions, emma_chain chain, unsigned c
         const void *here = emma__chain_first(chain);
         if (here == block)
             return true;
-        if (!emma__regions_have_tract(regions, (uintptr_t)here) ||
+        if ((uintptr_t)here % EMMA_BLOCK_ALIGN != 0 || !emma__regions_have_tract(regions, (uintptr_t)here) ||
             emma__span_class(emma__span_first(emma__span_at((uintptr_t)here))) != class)
             return false;
         chain = emma__chain_rest(chain);

@@ -68,38 +68,44 @@ static uint32_t budget_of(const emma_magazines *magazines) {
     return EMMA_CACHE_BUDGET_BYTES + magazines->earned_bytes;
 }
 
-/* What was earned counts for half as much since each halving (earn): give up as much. Done by who works; for who sleeps it
- * is as if it were done. */
-static void concede(emma_magazines *magazines, const emma_depot *depot) {
-    uint32_t halvings = ATOMIC_LOAD(&depot->halvings, relaxed);
-    uint32_t missed = halvings - magazines->halvings;
-    magazines->halvings = halvings;
+static uint32_t halvings_of(uint64_t earned) {
+    return (uint32_t)(earned >> 32);
+}
+
+/* What a cache has earned counts for half as much after each halving that it has not seen: it gives up as much. */
+static void concede(emma_magazines *magazines, uint64_t earned) {
+    uint32_t missed = halvings_of(earned) - magazines->halvings;
+    magazines->halvings = halvings_of(earned);
     magazines->earned_bytes = missed < 32 ? magazines->earned_bytes >> missed : 0;
 }
 
 /* Double the budget, or have what the last owner's tells, if all caches together have not earned too much. */
-static void earn(emma_magazines *magazines, emma_depot *depot) {
+static EMMA_COLD void earn(emma_magazines *magazines, emma_depot *depot) {
     uint32_t more = budget_of(magazines);
     more = more > magazines->heritage_bytes ? more : magazines->heritage_bytes;
     magazines->heritage_bytes = magazines->too_little = 0;
-    uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
-    while (before + more <= EMMA_CACHE_EARNED_BYTES) {
-        if (!ATOMIC_CAS(&depot->earned_bytes, &before, before + more, relaxed))
+    uint64_t earned = ATOMIC_LOAD(&depot->earned, relaxed);
+    while ((uint32_t)earned + more <= EMMA_CACHE_EARNED_BYTES) {
+        if (!ATOMIC_CAS(&depot->earned, &earned, earned + more, relaxed))
             continue;
+        concede(magazines, earned);
         magazines->earned_bytes += more;
         return;
     }
     uint32_t now = emma__plat_seconds();
-    if (ATOMIC_EXCHANGE(&depot->earned_second, now, relaxed) != now &&
-        ATOMIC_CAS(&depot->earned_bytes, &before, before / 2, relaxed)) /* else another has earned or given back */
-        ATOMIC_ADD(&depot->halvings, 1, relaxed);
+    uint64_t halved = ((uint64_t)halvings_of(earned) + 1) << 32 | (uint32_t)earned / 2;
+    if (ATOMIC_EXCHANGE(&depot->earned_second, now, relaxed) != now)
+        ATOMIC_CAS(&depot->earned, &earned, halved, relaxed); /* another may be faster: that is as good */
 }
 
 /* What was earned is for others again. */
-static void give_back(uint32_t bytes, emma_depot *depot) {
-    uint32_t before = ATOMIC_LOAD(&depot->earned_bytes, relaxed);
-    while (!ATOMIC_CAS(&depot->earned_bytes, &before, before > bytes ? before - bytes : 0, relaxed))
-        ;
+static void give_back(emma_magazines *magazines, emma_depot *depot) {
+    uint64_t earned = ATOMIC_LOAD(&depot->earned, relaxed);
+    uint64_t bytes;
+    do {
+        concede(magazines, earned);
+        bytes = magazines->earned_bytes < (uint32_t)earned ? magazines->earned_bytes : (uint32_t)earned;
+    } while (!ATOMIC_CAS(&depot->earned, &earned, earned - bytes, relaxed));
 }
 
 /* The next magazines of a class are half as large as those it has. */
@@ -142,10 +148,6 @@ static void set_capacity(emma_magazines *magazines, emma_depot *depot, unsigned 
  * small so often that it gains by it more than the others lose: where all miss equally often for each byte they have,
  * the cache as a whole misses least. */
 static bool deserves(emma_magazines *magazines, emma_depot *depot, unsigned class, uint32_t more) {
-    if (EMMA_UNLIKELY(ATOMIC_LOAD(&depot->halvings, relaxed) != magazines->halvings)) {
-        concede(magazines, depot);
-        keep_to_budget(magazines, depot, class);
-    }
     if (++magazines->too_little > EMMA_CACHE_BUDGET_PATIENCE)
         earn(magazines, depot);
     unsigned misses = ++magazines->shape[class].misses;
@@ -155,9 +157,18 @@ static bool deserves(emma_magazines *magazines, emma_depot *depot, unsigned clas
     return true;
 }
 
+/* What all have earned was halved. Apart: handlers have little stack. */
+static EMMA_COLD void catch_up(emma_magazines *magazines, emma_depot *depot, unsigned class, uint64_t earned) {
+    concede(magazines, earned);
+    keep_to_budget(magazines, depot, class);
+}
+
 /* The next magazine of this class is twice as large. A large one grows only where the depot is too small for the class,
  * and not at the cost of other classes. */
 static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
+    uint64_t earned = ATOMIC_LOAD(&depot->earned, relaxed);
+    if (EMMA_UNLIKELY(halvings_of(earned) != magazines->halvings))
+        catch_up(magazines, depot, class, earned);
     unsigned before = magazines->shape[class].capacity;
     bool is_large = before >= EMMA_MAGAZINE_LARGE_BLOCKS;
     if (is_large && !emma__depot_has_grown(depot, class))
@@ -263,8 +274,7 @@ void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool ke
 
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot) {
     emma__magazines_flush(magazines, depot, keep_depot);
-    concede(magazines, depot);
-    give_back(magazines->earned_bytes, depot);
+    give_back(magazines, depot);
     __builtin_memset(magazines->shape, 0, sizeof magazines->shape);
     magazines->heritage_bytes = magazines->earned_bytes / 2; /* threads that come and go are much alike */
     magazines->too_little = magazines->earned_bytes != 0 ? EMMA_CACHE_BUDGET_PATIENCE : 0;

@@ -35,7 +35,7 @@ enum {
     EMMA_MAGAZINE_FIRST_BLOCKS = 16,
     EMMA_MAGAZINE_MISS_BYTES = 1024,     /* the cache being full, a class earns so much each time it runs out or over */
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
-    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what all caches of a heap may earn together beyond that */
+    EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what all that work may earn together beyond that */
     EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
 };
 

@@ -134,7 +134,7 @@ static void forget_shelf(emma_depot *depot, unsigned class) {
 }
 
 void emma__depot_forget(emma_depot *depot) {
-    ATOMIC_STORE(&depot->earned_bytes, 0, relaxed);
+    ATOMIC_STORE(&depot->earned, 0, relaxed);
     ATOMIC_STORE(&depot->shelves_earned_bytes, 0, relaxed);
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
         forget_shelf(depot, class);

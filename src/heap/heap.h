@@ -72,7 +72,7 @@ typedef struct emma_heap_wishes {
 typedef struct emma_heap {
     emma_registry registry; /* of thread caches; not used by made heaps */
     emma_shared shared;
-    emma_cpu cpu; /* of made heaps */
+    emma_cpu cpu; /* of made heaps, and of the default heap with cache=cpu */
     emma_purge_state purge;
     emma_heap_wishes wishes;
     emma_parts parts;

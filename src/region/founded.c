@@ -48,6 +48,7 @@ void emma__regions_settle(emma_regions *regions, emma_directory *directory, uint
     unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, relaxed);
     unsigned used = FIRST_SLICES + slices;
     regions->base = EMMA_NO_BASE;
+    regions->founded = (uintptr_t)tract;
     regions->directory = directory;
     regions->is_made = true;
     regions->mapped_slices = mapped;
@@ -69,7 +70,7 @@ static void unmap_tract(emma_directory *directory, emma_tract *tract) {
 
 void emma__regions_destroy(emma_regions *regions) {
     emma_directory *directory = regions->directory;
-    uintptr_t founded = regions->is_made ? regions->first->base : 0; /* the tract that regions itself lies in */
+    uintptr_t founded = regions->founded;
     emma__huge_release_all(regions);
     emma_tract *next_tract;
     for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0; tract = next_tract) {
@@ -83,7 +84,7 @@ void emma__regions_destroy(emma_regions *regions) {
         if (region->header_bytes != 0)
             emma__plat_unmap((uintptr_t)region, region->header_bytes);
     }
-    if (founded == 0)
+    if (founded == EMMA_NO_BASE)
         return;
     unmap_tract(directory, emma__tract_of(founded));
     ATOMIC_SUB(&directory->made, 1, relaxed);

@@ -60,6 +60,7 @@ typedef struct emma_regions {
     _Atomic(uintptr_t) base; /* of the first region, if it has class bytes: read by every free */
     emma_directory *directory;
     bool is_made;         /* one of many: no class bytes, placed beside other made heaps */
+    uintptr_t founded;    /* the tract that it lies in itself; EMMA_NO_BASE: none */
     size_t founded_bytes; /* charged for the heap itself */
     _Atomic(emma_region *) first;
     _Atomic(emma_tract *) growing; /* hint: the tract whose rest is mapped next */
@@ -135,7 +136,10 @@ bool emma__regions_claim_slots_at(emma_region *region, uintptr_t address, unsign
 /* A base from which every address is far. */
 #define EMMA_NO_BASE ((uintptr_t)1 << 63)
 #define EMMA_REGIONS_INITIAL(directory_of)                                                                             \
-    { .base = EMMA_NO_BASE, .directory = (directory_of), .huge_pages_bytes = (size_t)16 * EMMA_CHUNK_BYTES }
+    {                                                                                                                  \
+        .base = EMMA_NO_BASE, .founded = EMMA_NO_BASE, .directory = (directory_of),                                    \
+        .huge_pages_bytes = (size_t)16 * EMMA_CHUNK_BYTES                                                              \
+    }
 
 size_t emma__regions_page_bytes(emma_regions *regions);
 

@@ -177,6 +177,20 @@ static void resizes_in_place(void) {
     emma_heap_destroy(heap);
 }
 
+/* Batches of the default heap may hold NULL, and blocks of memory that lies beside the program's own data. */
+static void takes_back_what_is_not_in_its_tracts(void) {
+    emma_heap *heap = emma_heap_default();
+    static _Alignas(64) char given[65536];
+    void *blocks[3] = {emma_heap_malloc(heap, 100), NULL, NULL};
+    EXPECT(emma_heap_donate(heap, given, sizeof given) == 1);
+    emma_heap_set_limit(heap, 1); /* it is above that: now it has nothing but what was donated */
+    blocks[2] = emma_heap_malloc(heap, 40000);
+    EXPECT((char *)blocks[2] >= given && (char *)blocks[2] < given + sizeof given);
+    emma_heap_set_limit(heap, 0);
+    emma_heap_free_batch(heap, STORM_COUNT(blocks), blocks);
+    EXPECT(heap_work_stats(heap).lent_used_bytes == 0);
+}
+
 /* NULL, and what is no block. */
 static void resizes_nothing_that_is_not_its_own(void) {
     emma_heap *heap = emma_heap_create(NULL);
@@ -290,6 +304,7 @@ int main(void) {
         {"blocks are cleared at their free, if the heap says so", clears_on_free_if_asked, 20},
         {"realloc leaves a block in its heap", reallocates_where_the_block_is, 60},
         {"sizes change in place", resizes_in_place, 20},
+        {"the default heap takes back what is in none of its tracts", takes_back_what_is_not_in_its_tracts, 10},
         {"what is not its own does not change", resizes_nothing_that_is_not_its_own, 10},
         {"alignments of no bytes", aligns_what_has_no_size, 10},
         {"its peak is what it had, not what it asked for", peaks_at_what_it_had, 10},

@@ -216,19 +216,19 @@ static void who_misses_grows(void) {
 static void half_of_what_was_earned_is_inherited(void) {
     fresh();
     cache.earned_bytes = 1 << 20;
-    DEPOT->earned_bytes = 1 << 20;
+    DEPOT->earned = 1 << 20;
     alloc_to_hand(3, 50);
     free_from_hand(3, 50);
     emma__magazines_end(&cache, DEPOT, true);
     IS(cache.earned_bytes, 0);
-    IS(DEPOT->earned_bytes, 0);
+    IS(DEPOT->earned, 0);
     IS(cache.granted_bytes, 0);
     for (unsigned class = 1; class < EMMA_CLASS_COUNT && cache.earned_bytes == 0; class ++) {
         alloc_to_hand(class, 10);
         free_from_hand(class, 10);
     }
     IS(cache.earned_bytes, 1 << 19);
-    IS(DEPOT->earned_bytes, 1 << 19);
+    IS(DEPOT->earned, 1 << 19);
     emma__magazines_end(&cache, DEPOT, true);
     emma__magazines_end(&cache, DEPOT, true); /* an owner who needed nothing */
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++) {
@@ -250,19 +250,18 @@ static void what_is_halved_is_given_up(void) {
     }
     cache.earned_bytes = 1 << 20;
     cache.too_little = 0; /* so that nothing is earned meanwhile */
-    cache.halvings = DEPOT->halvings;
-    DEPOT->halvings += 2;
+    cache.halvings = 5;
+    DEPOT->earned = (uint64_t)7 << 32;
     for (unsigned class = 1; class < EMMA_CLASS_COUNT && cache.earned_bytes == 1 << 20; class ++) {
         alloc_to_hand(class, 150);
         free_from_hand(class, 150);
     }
     OK(EMMA_TORTURE || cache.earned_bytes == 1 << 18);
     OK(EMMA_TORTURE || granted_bytes() <= budget_bytes());
-    DEPOT->earned_bytes = cache.earned_bytes + 100;
-    DEPOT->halvings++;
+    DEPOT->earned = (uint64_t)8 << 32 | ((1 << 17) + 100);
     emma__magazines_end(&cache, DEPOT, true); /* who gave up more meanwhile gives back no more than it has */
-    OK(EMMA_TORTURE || DEPOT->earned_bytes == (1 << 17) + 100);
-    DEPOT->earned_bytes = 0;
+    OK(EMMA_TORTURE || DEPOT->earned == ((uint64_t)8 << 32 | 100));
+    DEPOT->earned = 0;
     OK(sound(0) && counts_are_exact());
 }
 

@@ -119,7 +119,9 @@ static bool is_zero(const uint64_t *word, size_t size_bytes) {
 }
 
 /* Linux 6.17 moves several mappings one after the other, lowest first, and where it refuses one, those before it are
- * moved: these read as zero now, and what was in them is copied back. The target's pages were never touched. */
+ * moved: these read as zero now, and what was in them is copied back. The target's pages were never touched. (What
+ * another thread maps at the target in this very moment would be taken for them, if the block began with a page of
+ * zeroes.) */
 static void move_back(uintptr_t from, uintptr_t to, size_t size_bytes) {
     size_t page_bytes = emma__plat_page_bytes();
     size_t mapped = mapped_bytes(to, size_bytes, page_bytes);

@@ -40,8 +40,8 @@ typedef struct emma_shelf {
 
 typedef struct emma_depot {
     emma_spans spans;
-    _Atomic(uint64_t) earned;               /* by all caches (cache/magazines.h): how often it was halved:32 | bytes:32 */
-    _Atomic(uint32_t) earned_second;        /* when it was last halved */
+    _Atomic(uint64_t) earned;        /* by all caches (cache/magazines.h): how often it was halved:32 | bytes:32 */
+    _Atomic(uint32_t) earned_second; /* when it was last halved */
     _Atomic(uint32_t) shelves_earned_bytes; /* what all shelves have */
     emma_shelf *shelf; /* EMMA_CLASS_COUNT of them, zero at first: apart, as most are never touched */
 } emma_depot;

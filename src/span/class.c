@@ -4,7 +4,7 @@
 #define SPAN_SLICES(size) (((size)*EMMA_SPAN_BLOCKS_MIN + EMMA_SLICE_BYTES - 1) / EMMA_SLICE_BYTES)
 #define CLASS(size)                                                                                                    \
     {                                                                                                                  \
-        .reciprocal = (UINT64_C(1) << EMMA_RECIPROCAL_LOG2) / (size) + 1, .size_bytes = (size),                                          \
+        .reciprocal = (UINT64_C(1) << EMMA_RECIPROCAL_LOG2) / (size) + 1, .size_bytes = (size),                        \
         .blocks = SPAN_SLICES(size) * EMMA_SLICE_BYTES / (size), .slices = SPAN_SLICES(size),                          \
     }
 #define EIGHT(from, step)                                                                                              \

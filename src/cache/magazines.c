@@ -198,11 +198,11 @@ bool emma__magazines_load_spare(emma_magazines *magazines, unsigned class) {
 
 bool emma__magazines_spare_loaded(emma_magazines *magazines, unsigned class) {
     emma_chain loaded = load(&magazines->of[class].loaded);
-    if (emma__chain_is_empty(loaded) || load(&magazines->of[class].spare) != 0)
+    if (emma__chain_room(loaded) != 0 || emma__chain_is_empty(loaded) || load(&magazines->of[class].spare) != 0)
         return false;
     unsigned count = count_in(&magazines->shape[class].loaded_capacity);
     unsigned capacity = magazines->shape[class].capacity;
-    if (count > capacity) /* else it is too large to stay */
+    if (count > capacity) /* it is too large to stay */
         return false;
     store(&magazines->of[class].loaded, emma__chain_empty(capacity));
     set_count(&magazines->shape[class].spare_count, count);

@@ -78,12 +78,12 @@ static EMMA_ALWAYS_INLINE void *emma__magazines_pop(emma_magazine_pair *pair) {
     return block;
 }
 
-/* The loaded magazine ran empty: the spare takes its place. Returns: false iff there is none. Requires: the caller owns
- * the cache, or it is closed (thread.h). */
+/* The spare takes the place of the loaded magazine. Returns: false iff there is none. Requires: the loaded one is empty;
+ * the caller owns the cache, or it is closed (thread.h). */
 bool emma__magazines_load_spare(emma_magazines *magazines, unsigned class);
 
-/* The loaded magazine ran full: it becomes the spare, and an empty one is loaded. Returns: false iff there is a spare, or
- * the class is not used or has shrunk. Requires: as above. */
+/* If the loaded magazine is full, it becomes the spare, and an empty one is loaded. Returns: false iff it is not, there
+ * is a spare, or the class is not used or has shrunk. Requires: the caller owns the cache, or it is closed. */
 bool emma__magazines_spare_loaded(emma_magazines *magazines, unsigned class);
 
 /* A block of this class. Requires: the caller owns the cache; class is not EMMA_CLASS_NONE.

@@ -265,6 +265,19 @@ static void what_is_halved_is_given_up(void) {
     OK(sound(0) && counts_are_exact());
 }
 
+/* One that has room stays loaded, and its blocks are counted right: frees come to the slow path for other reasons, too. */
+static void only_a_full_magazine_becomes_the_spare(void) {
+    fresh();
+    alloc_to_hand(4, 3);
+    free_from_hand(4, 1);
+    emma_chain loaded = cache.of[4].loaded;
+    bool had_room = emma__chain_room(loaded) != 0;
+    OK(!had_room || (!emma__magazines_spare_loaded(&cache, 4) && cache.of[4].loaded == loaded));
+    OK((had_room && !emma__chain_is_empty(loaded)) || EMMA_TORTURE);
+    OK(sound(2) && counts_are_exact());
+    OK(!emma__magazines_load_spare(&cache, 5) && !emma__magazines_spare_loaded(&cache, 5)); /* never used */
+}
+
 /* Who works a little keeps a small cache. */
 static void budget_is_earned(void) {
     fresh();
@@ -365,6 +378,7 @@ TAP_MAIN({"all zero is an empty cache", starts_as_zero}, {"a cache may begin wit
          {"who misses grows, others pay", who_misses_grows},
          {"half of what was earned is inherited", half_of_what_was_earned_is_inherited},
          {"what is halved is given up", what_is_halved_is_given_up},
+         {"only a full magazine becomes the spare", only_a_full_magazine_becomes_the_spare},
          {"what is held stays within the budget", bytes_held_stay_within_the_budget},
          {"flushing leaves nothing", flush_leaves_nothing},
          {"two caches, random steps, all blocks counted", random_steps})

@@ -68,8 +68,8 @@ typedef struct emma_event {
 } emma_event;
 
 /* Told after it has happened, by the thread that did it, from slow paths only. It may use any heap; what this heap does
- * meanwhile in the same thread is not told. It may be left by longjmp as emma_out_of_memory; a block that was about to be
- * returned is lost then. */
+ * meanwhile in the same thread is not told. It may be left by longjmp as emma_out_of_memory; a block that was about to
+ * be returned is lost then. */
 typedef void emma_heap_log(emma_heap *heap, const emma_event *event, void *context);
 
 /* Where a heap gets memory from, other than the system. It asks for pieces of 1 MiB, doubling to 64 MiB, or for as much

@@ -221,11 +221,9 @@ void *emma_heap_realloc(emma_heap *heap, void *block, size_t size) {
 }
 
 size_t emma_heap_realloc_in_place(emma_heap *heap, void *block, size_t min, size_t want) {
-    const emma_heap *owner = emma_heap_of(block);
-    if (owner == 0)
+    if (emma_heap_of(block) == 0)
         return 0;
-    if (EMMA_UNLIKELY(owner != heap))
-        check_own(heap, block);
+    check_own(heap, block);
     return emma_realloc_in_place(block, min, want);
 }
 

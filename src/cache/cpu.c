@@ -151,9 +151,8 @@ static void stow(emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chain ch
         chain = spare.before;
         break;
     }
-    if (!send_away(cpu, depot, class, chain))
-        return;
-    give_up(cpu, depot, class); /* the class shrinks: the spans want back what there is */
+    if (send_away(cpu, depot, class, chain))
+        give_up(cpu, depot, class); /* the class shrinks: the spans want back what there is */
 }
 
 /* Put a chain back into the caches, as the loaded one if there is none. */
@@ -169,8 +168,7 @@ static void put_back(emma_cpu *cpu, emma_depot *depot, unsigned class, emma_chai
 static emma_chain made_anew(emma_depot *depot, unsigned class, emma_chain from, unsigned count, unsigned capacity) {
     emma_chain chain = emma__chain_empty(capacity);
     for (; count != 0 && emma__chain_room(chain) != 0; count--) {
-        void *block = emma__chain_first(from);
-        from = emma__chain_rest(from);
+        void *block = emma__chain_pop(&from);
         chain = emma__chain_push(chain, block);
     }
     if (count != 0)

@@ -10,14 +10,14 @@
  * Every change of a word is a restartable sequence (plat/rseq.h) that ends with one store. What takes several steps is
  * done with the chain in hand, each step on the processor that the thread then is on: a chain that finds its place
  * taken goes to the next one, at last to the depot. So a signal handler may come in anywhere and use the same slot, and
- * what is lost by a thread that stops for ever, or vanishes in a fork, is the chain in its hand (four in a closer look at
- * a doubtful free), and one magazine in the account of a slot.
+ * what is lost by a thread that stops for ever, or vanishes in a fork, is the chain in its hand (four in a closer look
+ * at a doubtful free), and one magazine in the account of a slot.
  *
  * The capacity of a class is fixed for a heap, so a chain word tells how many blocks the chain has: capacity less room.
- * Chains from the depot that were made with another capacity are made anew. How much a class has in a slot is a matter of
- * its spares. All magazines of a slot may hold EMMA_CPU_BUDGET_BYTES / processors together; then those of other classes
- * leave, one by one, going round, so that a class which needs them more often gets them. Classes of which that is less
- * than eight magazines are never cached here: the shared cache has them.
+ * Chains from the depot that were made with another capacity are made anew. How much a class has in a slot is a matter
+ * of its spares. All magazines of a slot may hold EMMA_CPU_BUDGET_BYTES / processors together; then those of other
+ * classes leave, one by one, going round, so that a class which needs them more often gets them. Classes of which that
+ * is less than eight magazines are never cached here: the shared cache has them.
  *
  * Slots lie in memory that is handed to emma__cpu_init; those of processors that never came by are never touched.
  *
@@ -105,7 +105,8 @@ static EMMA_ALWAYS_INLINE bool emma__cpu_push(emma_cpu *cpu, size_t class, void 
 
 /* A block of this class; all of the way. *available: false: nothing was done, the shared cache is to be asked; true:
  * NULL iff no memory can be had. Requires: class is not EMMA_CLASS_NONE. Threads, signals, fork: any, lock-free.
- * Cost: two or three sequences; at worst a depot exchange or a refill, and as much for each magazine that others give up. */
+ * Cost: two or three sequences; at worst a depot exchange or a refill, and as much for each magazine that others
+ * give up. */
 void *emma__cpu_alloc(emma_cpu *cpu, emma_depot *depot, unsigned class, bool *available);
 
 /* Take back a block of this class; all of the way. Returns: false iff nothing was done: the shared cache is to take it.

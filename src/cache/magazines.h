@@ -16,9 +16,9 @@
  * that it gains more than others lose, and these are halved in turn: the bytes go where they save most visits to the
  * depot. The budget is earned: it doubles after it was too little for a while, out of what all caches of the heap may
  * earn together, so a thread that works much has a large cache, one that works a little and sleeps has not, and many do
- * not keep much. What is earned is not for ever: while somebody wants more than there is, it counts for half as much each
- * second, and who works gives the other half up, and may earn it again; so what sleepers have does not keep others from
- * it. The next owner earns half of what this one had at once, if there is so much.
+ * not keep much. What is earned is not for ever: while somebody wants more than there is, it counts for half as much
+ * each second, and who works gives the other half up, and may earn it again; so what sleepers have does not keep others
+ * from it. The next owner earns half of what this one had at once, if there is so much.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
@@ -78,8 +78,8 @@ static EMMA_ALWAYS_INLINE void *emma__magazines_pop(emma_magazine_pair *pair) {
     return block;
 }
 
-/* The spare takes the place of the loaded magazine. Returns: false iff there is none. Requires: the loaded one is empty;
- * the caller owns the cache, or it is closed (thread.h). */
+/* The spare takes the place of the loaded magazine. Returns: false iff there is none. Requires: the loaded one is
+ * empty; the caller owns the cache, or it is closed (thread.h). */
 bool emma__magazines_load_spare(emma_magazines *magazines, unsigned class);
 
 /* If the loaded magazine is full, it becomes the spare, and an empty one is loaded. Returns: false iff it is not, there

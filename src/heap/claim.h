@@ -1,5 +1,5 @@
-/* claim.h: a claim: what it guards is for one thread at a time, and nobody depends on the holder. Who finds it held leaves
- * its work for the holder and goes on, or tries for about half a second.
+/* claim.h: a claim: what it guards is for one thread at a time, and nobody depends on the holder. Who finds it held
+ * leaves its work for the holder and goes on, or tries for about half a second.
  *
  * The holder may be stopped for ever, be what this handler interrupted, or not exist in this child of fork. So who has
  * tried in vain says that the claim is stuck; until somebody gives it back, the next ones do not sleep for it.

@@ -54,8 +54,8 @@ emma_heap *emma__lent_make(emma_directory *directory, uintptr_t from, size_t siz
  * Cost: O(ranges). */
 bool emma__lent_add(emma_heap *heap, uintptr_t from, size_t size_bytes);
 
-/* The same for a piece of its source (source.h). Returns: false iff it is lent already, or that cannot be noted; nothing
- * is written to it then. */
+/* The same for a piece of its source (source.h). Returns: false iff it is lent already, or that cannot be noted;
+ * nothing is written to it then. */
 bool emma__lent_add_piece(emma_heap *heap, struct emma_piece *piece, size_t size_bytes, bool is_zeroed);
 
 /* Give back what is empty to where it came from. Returns: bytes. */

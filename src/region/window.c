@@ -5,8 +5,8 @@
 
 enum { OPEN_TRIES = 16, FOUND_TRIES = 64 };
 
-/* Address zones where nothing else is put by kernels or sanitizers; lengths are powers of two. The second of each is for
- * small address spaces; ThreadSanitizer allows one only. */
+/* Address zones where nothing else is put by kernels or sanitizers; lengths are powers of two. The second of each is
+ * for small address spaces; ThreadSanitizer allows one only. */
 struct zone {
     uint64_t from;
     uint64_t length;

@@ -20,8 +20,8 @@ uintptr_t emma__window_grow(emma_regions *regions, unsigned n, unsigned align);
 /* Open another region at the end of the list. Returns: the region at place then, or 0 iff memory is refused. */
 emma_region *emma__window_open(emma_regions *regions, _Atomic(emma_region *) *place);
 
-/* Map so many bytes at the beginning of a tract in which no other heap is: a made heap's first. Returns: its address, or
- * 0 iff refused. Cost: one mapping, where the hint is right. */
+/* Map so many bytes at the beginning of a tract in which no other heap is: a made heap's first. Returns: its address,
+ * or 0 iff refused. Cost: one mapping, where the hint is right. */
 uintptr_t emma__window_map_founded(emma_directory *directory, size_t bytes);
 
 /* A tract is mapped in its slot: set it up and publish it. */

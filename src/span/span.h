@@ -171,8 +171,8 @@ uintptr_t emma__span_run_of(uintptr_t address);
 typedef enum emma_span_purge { EMMA_SPAN_LOOK, EMMA_SPAN_PURGE, EMMA_SPAN_PURGE_HUGE } emma_span_purge;
 
 /* Give back the pages of a span that hold nothing but free blocks. slice: any slice of a tract.
- * Returns: bytes purged, or that would be, at least. Cost: claims the span if it is offered; a step for each free block; a system
- * call for each run of pages. */
+ * Returns: bytes purged, or that would be, at least. Cost: claims the span if it is offered; a step for each free
+ * block; a system call for each run of pages. */
 size_t emma__spans_purge(emma_spans *spans, emma_tract *tract, unsigned slice, emma_span_purge how);
 
 /* Take back every block and every large run. Requires: nobody uses the spans. Cost: a step for each slice. */

@@ -281,8 +281,9 @@ static void other_thread_forks(void) {
     storm_note("%zu forks at %zu instructions", atomic_load(&answered), atomic_load(&instructions));
 }
 
-/* A handler that interrupts malloc at any instruction may have MINSIGSTKSZ of stack only: how deep does emma go? */
-enum { ALT_BYTES = 65536, DEEPEST_BYTES = 1024 + 128 /* the handler's own */ };
+/* A handler that interrupts malloc at any instruction may have a small stack of its own: how deep does emma go? Most
+ * operations stay below 1 KiB; the deepest path, a purge at a tick, comes when the clock says so. */
+enum { ALT_BYTES = 65536, DEEPEST_BYTES = 2048 + 128 /* the handler's own */ };
 static unsigned char alternate[ALT_BYTES] __attribute__((aligned(64)));
 static unsigned char *handler_frame;
 

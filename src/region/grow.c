@@ -33,7 +33,7 @@ static emma_map_result map_slices(uintptr_t tract, unsigned from, unsigned *end,
 static uintptr_t hand_out(emma_tract *tract, unsigned from, unsigned end, unsigned run, unsigned n) {
     emma_regions *regions = tract->owner;
     ATOMIC_ADD(&regions->mapped_slices, end - from, relaxed);
-    emma__window_ask_huge_pages(tract, (unsigned)emma__bits_div_up(from, EMMA_CHUNK_SLICES), end / EMMA_CHUNK_SLICES);
+    emma__window_try_huge_pages(tract, (unsigned)emma__bits_div_up(from, EMMA_CHUNK_SLICES), end / EMMA_CHUNK_SLICES);
     ATOMIC_ADD(&regions->used_slices, n, relaxed);
     if (run > from)
         emma__tract_release(tract, from, run - from, EMMA_SLICES_KEPT);

@@ -5,7 +5,10 @@
 #include "plat/plat.h"
 #include "region/window.h"
 
-enum { EDGES_MAX = 4 };
+enum {
+    EDGES_MAX = 4,
+    SLOW_NS = 1000000, /* small pages for a chunk take as long; a huge page at hand a fifth */
+};
 
 static unsigned edges(uint32_t chunks) {
     return emma__bits_count(chunks ^ chunks << 1);
@@ -19,20 +22,39 @@ static bool advise(emma_tract *tract, unsigned from, unsigned to, bool wanted) {
                                  (size_t)(to - from) << EMMA_CHUNK_LOG2, wanted);
 }
 
-void emma__window_ask_huge_pages(emma_tract *tract, unsigned from, unsigned to) {
-    emma_regions *regions = tract->owner;
+static bool may_ask(emma_regions *regions) {
     size_t least = ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed);
     size_t page_bytes = emma__regions_page_bytes(regions);
     bool fits = page_bytes * (page_bytes / sizeof(uint64_t)) <= EMMA_CHUNK_BYTES || EMMA_TORTURE;
-    if (from >= to || least == 0 || !fits || ATOMIC_LOAD(&regions->commit.limit_bytes, relaxed) != 0 ||
-        ATOMIC_LOAD(&regions->mapped_slices, relaxed) << EMMA_SLICE_LOG2 < least)
-        return;
+    return least != 0 && fits && ATOMIC_LOAD(&regions->commit.limit_bytes, relaxed) == 0 &&
+           ATOMIC_LOAD(&regions->mapped_slices, relaxed) << EMMA_SLICE_LOG2 >= least;
+}
+
+static bool ask(emma_tract *tract, unsigned from, unsigned to) {
     uint32_t chunks = emma__bits_low_mask(to) & ~emma__bits_low_mask(from);
     uint32_t asked = ATOMIC_LOAD(&tract->huge_pages, relaxed);
     if ((asked & chunks) == chunks || edges(asked | chunks) > EDGES_MAX)
-        return;
+        return false;
     advise(tract, from, to, true); /* refused: never mind, nor is it asked again */
     ATOMIC_OR(&tract->huge_pages, chunks, relaxed);
+    return true;
+}
+
+void emma__window_ask_huge_pages(emma_tract *tract, unsigned chunk) {
+    if (may_ask(tract->owner))
+        ask(tract, chunk, chunk + 1);
+}
+
+void emma__window_try_huge_pages(emma_tract *tract, unsigned from, unsigned to) {
+    emma_regions *regions = tract->owner;
+    size_t mapped = ATOMIC_LOAD(&regions->mapped_slices, relaxed);
+    if (from >= to || !may_ask(regions) || mapped / 2 < ATOMIC_LOAD(&regions->huge_pages_slow, relaxed) ||
+        !ask(tract, from, from + 1))
+        return;
+    bool is_slow = emma__plat_touch_ns(emma__tract_address(tract, from * EMMA_CHUNK_SLICES)) > SLOW_NS;
+    ATOMIC_STORE(&regions->huge_pages_slow, is_slow ? mapped : 0, relaxed);
+    if (!is_slow && from + 1 < to)
+        ask(tract, from + 1, to);
 }
 
 void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk) {

@@ -27,9 +27,13 @@ uintptr_t emma__window_map_founded(emma_directory *directory, size_t bytes);
 /* A tract is mapped in its slot: set it up and publish it. */
 void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned mapped_slices);
 
-/* The chunks [from, to) of a tract, all of their slices clean, are to have huge pages from now on, if the heap has
- * mapped enough for that: one that is small would hold more than it uses. A heap with a limit never asks: what is
- * resident would not be what is charged (commit.h). Cost: a system call, if they are not yet. */
-void emma__window_ask_huge_pages(emma_tract *tract, unsigned from, unsigned to);
+/* A chunk of which all went back, or the chunks [from, to), never touched and nobody else's, are to have huge pages, if
+ * the heap has mapped enough for that: one that is small would hold more than it uses. A heap with a limit never asks:
+ * what is resident would not be what is charged (commit.h). What the heap gave back is at hand. What it never had may
+ * not be: a hypervisor that has taken free memory back must find it first, or the kernel must make room, and then a huge
+ * page takes five times as long as small ones do. So the first of them is touched, and where that was slow the others,
+ * and what is mapped until there is twice as much, stay small. Cost: one or two system calls, and a page. */
+void emma__window_ask_huge_pages(emma_tract *tract, unsigned chunk);
+void emma__window_try_huge_pages(emma_tract *tract, unsigned from, unsigned to);
 
 #endif

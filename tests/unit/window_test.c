@@ -201,6 +201,33 @@ static void many_heaps_open_regions(void) {
         unit_regions_reset(&heap[i]);
 }
 
+/* Huge pages: one is tried in each step, and where it was slow none is until twice as much is mapped. Where pages are
+ * too large for that nothing is asked for. */
+static void slow_huge_pages_are_put_off(void) {
+    unit_regions_reset(&regions);
+    regions.huge_pages_bytes = 1;
+    grow(1, 1); /* less than a chunk is mapped */
+    emma_tract *tract = grow(EMMA_CHUNK_SLICES, 1);
+    if (tract == 0 || tract->huge_pages == 0) {
+        OK(EMMA_CHUNK_BYTES < (4 << 20) && emma__plat_page_bytes() > 4096);
+        return;
+    }
+    unsigned first = emma__bits_lowest(tract->huge_pages);
+    IS(unit_resident_pages((uintptr_t)tract + first * (uintptr_t)EMMA_CHUNK_BYTES, 4096), 1); /* it was tried */
+    size_t mapped = regions.mapped_slices;
+    regions.huge_pages_slow = mapped;
+    uint32_t asked = tract->huge_pages;
+    while (regions.mapped_slices + EMMA_CHUNK_SLICES < 2 * mapped)
+        grow(EMMA_CHUNK_SLICES, 1);
+    IS(tract->huge_pages, asked);
+    IS(regions.huge_pages_slow, mapped);
+    while (tract->huge_pages == asked && tract->mapped_slices < EMMA_TRACT_SLICES)
+        grow(EMMA_CHUNK_SLICES, 1);
+    OK(tract->huge_pages != asked && regions.mapped_slices / 2 >= mapped);
+    OK(regions.huge_pages_slow == 0 || regions.huge_pages_slow == regions.mapped_slices);
+    unit_regions_reset(&regions);
+}
+
 TAP_MAIN({"the first growth maps half a chunk", first_growth_is_small},
          {"the first growth maps what is asked for", first_growth_for_a_long_run},
          {"growth goes in steps of an eighth, into further tracts", grows_in_steps},
@@ -210,4 +237,5 @@ TAP_MAIN({"the first growth maps half a chunk", first_growth_is_small},
          {"slots are claimed in rows, lowest first", slots_are_claimed_in_rows},
          {"a claim of slots that fails leaves nothing", failed_slot_claims_leave_nothing},
          {"a region without room is followed by another", full_region_is_followed_by_another},
-         {"many heaps in one process", many_heaps_open_regions})
+         {"many heaps in one process", many_heaps_open_regions},
+         {"huge pages that come slowly are put off", slow_huge_pages_are_put_off})

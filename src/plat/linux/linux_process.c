@@ -9,6 +9,7 @@ enum {
     SIGNAL_ABORT = 6,
     SIGNAL_SET_BYTES = 8,
     MASK_UNBLOCK = 1,
+    CLOCK_THREAD_CPUTIME = 3,
     CLOCK_MONOTONIC_COARSE_ID = 6,
     AT_WORKING_FOLDER = -100,
     OPEN_READ_CLOSE_ON_EXEC = 02000000,
@@ -33,6 +34,18 @@ uint32_t emma__plat_seconds(void) {
     struct timespec64 now = {0, 0};
     emma__syscall(EMMA_SYS_clock_gettime, CLOCK_MONOTONIC_COARSE_ID, (long)&now, 0, 0, 0, 0);
     return (uint32_t)now.seconds;
+}
+
+static uint64_t thread_ns(void) {
+    struct timespec64 now = {0, 0};
+    emma__syscall(EMMA_SYS_clock_gettime, CLOCK_THREAD_CPUTIME, (long)&now, 0, 0, 0, 0);
+    return (uint64_t)now.seconds * 1000000000 + (uint64_t)now.nanoseconds;
+}
+
+uint64_t emma__plat_touch_ns(uintptr_t address) {
+    uint64_t before = thread_ns();
+    *(volatile unsigned char *)address = 0; // NOLINT(performance-no-int-to-ptr)
+    return thread_ns() - before;
 }
 
 uint32_t emma__plat_process_id(void) {

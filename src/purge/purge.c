@@ -15,26 +15,22 @@ static uint32_t age_of(const emma_tract *tract, unsigned chunk, uint32_t now) {
     return now > since ? now - since : 0;
 }
 
-/* Purge the old enough chunks of a tract, from the highest. Returns: slices purged. */
-static size_t purge_tract(emma_regions *regions, emma_tract *tract, size_t slices, uint32_t seconds,
-                          uint32_t part_seconds) {
-    uint32_t now = ATOMIC_LOAD(&regions->now_seconds, relaxed);
-    size_t purged = 0;
+/* Purge chunks of a tract of which at least so many slices are free, and that are old enough, from the highest, until so
+ * many slices are purged. Returns: how many then are, with those that were before. */
+static size_t purge_tract(emma_tract *tract, size_t slices, size_t purged, unsigned least_free, uint32_t seconds) {
+    uint32_t now = ATOMIC_LOAD(&tract->owner->now_seconds, relaxed);
     for (unsigned chunk = EMMA_TRACT_CHUNKS; chunk-- > 0 && purged < slices;) {
         uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
-        bool is_mostly_free = emma__bits_count(word >> 32) >= MOSTLY_FREE_SLICES;
-        if ((word & word >> 32 & UINT32_MAX) == 0 ||
-            age_of(tract, chunk, now) < (is_mostly_free ? seconds : part_seconds))
-            continue;
-        purged += emma__regions_purge_chunk(regions, tract, chunk);
+        bool has_dirty = (word & word >> 32 & UINT32_MAX) != 0;
+        if (has_dirty && emma__bits_count(word >> 32) >= least_free && age_of(tract, chunk, now) >= seconds)
+            purged += emma__regions_purge_chunk(tract->owner, tract, chunk);
     }
     return purged;
 }
 
-size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds) {
-    emma_regions *regions = emma__heap_regions(heap);
-    size_t purged = 0;
-    emma_region *region = ATOMIC_LOAD(&regions->first, acquire);
+/* The same for all tracts. */
+static size_t purge_tracts(emma_heap *heap, size_t slices, size_t purged, unsigned least_free, uint32_t seconds) {
+    emma_region *region = ATOMIC_LOAD(&emma__heap_regions(heap)->first, acquire);
     for (; region != 0; region = ATOMIC_LOAD(&region->next, acquire)) {
         for (unsigned word = EMMA_REGION_SLOT_WORDS; word-- > 0 && purged < slices;) {
             uint64_t tracts = ATOMIC_LOAD(&region->word[word].tract, acquire);
@@ -42,10 +38,17 @@ size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint3
                 unsigned bit = emma__bits_highest(tracts);
                 tracts &= ~(UINT64_C(1) << bit);
                 emma_tract *tract = emma__tract_of(emma__region_slot_address(region, word * 64 + bit));
-                purged += purge_tract(regions, tract, slices - purged, seconds, part_seconds);
+                purged = purge_tract(tract, slices, purged, least_free, seconds);
             }
         }
     }
+    return purged;
+}
+
+size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds) {
+    size_t purged = purge_tracts(heap, slices, 0, EMMA_CHUNK_SLICES, seconds);
+    purged = purge_tracts(heap, slices, purged, MOSTLY_FREE_SLICES, part_seconds);
+    purged = purge_tracts(heap, slices, purged, 1, part_seconds);
     ATOMIC_ADD(&heap->purge.purged_slices, purged, relaxed);
     return purged << EMMA_SLICE_LOG2;
 }

@@ -2,7 +2,7 @@
  *
  *     what                                when                                                     by whom
  *     -----------------------------------+--------------------------------------------------------+---------------
- *     chunks that are mostly free,        at a tick: 1 MiB is dirty, and as much was given back    who freed it
+ *     chunks that are free as a whole,    at a tick: 1 MiB is dirty, and as much was given back    who freed it
  *     above a bound                       since the last one; or 1 MiB came home to spans, or less
  *                                         where little is left of much
  *     parts of others, above the bound    at a tick; of a program that makes waves, a second later who freed it
@@ -14,20 +14,20 @@
  *     all of these                        nothing happens for two seconds                          the janitor
  *     huge blocks                         at their free                                            who frees
  *
- * A chunk that goes as a whole costs one call, and with huge pages next to nothing when it is touched again; parts of
- * one and pages of spans cost many calls and a fault for each page, and take its huge page apart. So these wait, where
- * more may become free in a moment. A heap that is nearly empty (an eighth of what was used at the crest) may have come
- * to its end, and there may be no tick after this one: then all goes at once, but pages of spans only if they are most
- * of what spans have (it is asked again each time half of the rest went): where blocks are freed at random few pages
- * are free at first, and whole spans soon after. Where a heap is nearly empty again and again, three times in as many
- * seconds, the program makes waves, and wants it back.
+ * A chunk that goes as a whole costs one call, and gets a huge page when it is touched again; parts of one and pages of
+ * spans cost many calls and a fault for each page, and take its huge page apart. So these come last, mostly free chunks
+ * first, and wait where more may become free in a moment. A heap that is nearly empty (an eighth of what was used at the
+ * crest) may have come to its end, and there may be no tick after this one: then all goes at once, but pages of spans
+ * only if they are most of what spans have (it is asked again each time half of the rest went): where blocks are freed
+ * at random few pages are free at first, and whole spans soon after. Where a heap is nearly empty again and again, twice
+ * in as many seconds, the program makes waves, and wants it back: then parts go when less than 2 MiB lives.
  *
  * While a janitor lives, dirty slices may stay up to what was used at the crest, and spans are left to it: that costs
  * no more than was resident already.
  *
  * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
- * it with page faults: as long as that happens, dirty_bytes counts twice and the share doubles, up to four times what
- * is used, and caches are left alone for longer; it goes back by half each second in which no purge is regretted.
+ * it with page faults: as long as that happens, the share doubles, up to four times what is used, and caches are left
+ * alone for longer; it goes back by half each second in which no purge is regretted.
  * Memory is claimed from the lowest address, so it is purged from the highest: what is reused soonest stays. A purge
  * claims what it purges as if it were allocated, so nobody ever sees half of it; one chunk at a time, so a purger that
  * is stopped holds 2 MiB.
@@ -57,8 +57,8 @@ static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
         emma__purge_tick_due(heap, thread);
 }
 
-/* Purge up to so many slices of chunks that are mostly free and have been dirty for at least so many seconds, and
- * of others that have been for part_seconds; highest address first. Returns: bytes purged. */
+/* Purge up to so many slices: of chunks that are free as a whole and have been dirty for at least so many seconds, then of
+ * others that have been for part_seconds, mostly free ones first; from the highest address. Returns: bytes purged. */
 size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds);
 
 /* Send home what is cached (of thread's own cache too, if given), then purge the free pages of spans that are in use.

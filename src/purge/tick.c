@@ -12,10 +12,12 @@ enum {
     SHRINK_SHARE = 2,          /* it shrank: less than this part is left */
     EMPTY_SHARE = 8,           /* it is nearly empty: than this */
     EMPTY_BYTES = 1 << 20,     /* or than this */
+    LITTLE_BYTES = 2 << 20,    /* where less lives this may be the end */
     COLLAPSE_BYTES = 16 << 20, /* from so much on caches are emptied after a collapse, however often */
-    WAVES_MAX = 2,             /* of late; one is forgotten each second */
+    WAVES_LEAST = 2,           /* of late; one is forgotten each second */
+    WAVES_MOST = 6,            /* are remembered */
     SETTLED_SECONDS = 1,       /* for longer it has not halved again: it stays so */
-    PART_SECONDS = 1,          /* so old is a chunk of which much is used, when parts of it are purged */
+    PART_SECONDS = 1,          /* so old is a chunk of which something is used, when parts of it are purged */
 };
 
 /* How much memory the heap used at its crest beyond what it uses now. The crest is forgotten by an eighth each
@@ -46,18 +48,18 @@ static bool makes_waves(emma_heap *heap, bool new_second) {
         ATOMIC_STORE(&purge->is_high, 1, relaxed);
     } else if (ATOMIC_LOAD(&purge->is_high, relaxed) != 0 && live < crest / EMPTY_SHARE) {
         ATOMIC_STORE(&purge->is_high, 0, relaxed);
-        waves += waves <= WAVES_MAX;
+        waves += waves < WAVES_MOST;
     }
     if (waves != before)
         ATOMIC_STORE(&purge->waves, waves, relaxed); /* races lose or add one */
-    return waves > WAVES_MAX;
+    return waves >= WAVES_LEAST;
 }
 
 size_t emma__purge_bound(emma_heap *heap, bool new_second) {
     uint32_t patience = ATOMIC_LOAD(&heap->purge.patience, relaxed);
-    size_t share = live_bytes_of(heap) >> DIRTY_SHARE_LOG2 << patience;
+    size_t live = live_bytes_of(heap);
+    size_t share = live < LITTLE_BYTES ? 0 : live >> DIRTY_SHARE_LOG2 << patience;
     size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
-    floor = floor <= SIZE_MAX / 2 ? floor << (patience != 0) : floor;
     size_t bound = floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t below_crest = below_crest_bytes(heap, used, new_second);
@@ -81,7 +83,8 @@ static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_
     bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > SETTLED_SECONDS;
     size_t cached_at = ATOMIC_LOAD(&purge->cached_bytes, relaxed);
     bool has_halved = patient < cached_at / SHRINK_SHARE;
-    bool has_collapsed = out < cached_at / EMPTY_SHARE && cached_at > COLLAPSE_BYTES;
+    bool has_collapsed = (out < cached_at / EMPTY_SHARE && cached_at > COLLAPSE_BYTES) ||
+                         (out < cached_at / SHRINK_SHARE && out < EMPTY_BYTES && crest > COLLAPSE_BYTES);
     bool is_empty = out < crest / EMPTY_SHARE || (has_halved && out < EMPTY_BYTES);
     bool may_end = is_empty && !waves && crest > EMPTY_BYTES;
     if (may_end && out >= EMPTY_BYTES && !emma__purge_pays(heap)) {
@@ -160,6 +163,8 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
         shrink(heap, thread, now, new_second, waves);
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
     size_t bound = emma__purge_bound(heap, new_second);
+    bool may_be_last = !waves || live_bytes_of(heap) < LITTLE_BYTES;
     if (dirty > bound)
-        emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0, waves ? PART_SECONDS : 0);
+        emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0,
+                          may_be_last ? 0 : PART_SECONDS);
 }

@@ -154,7 +154,7 @@ uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk) {
         bool is_huge = (ATOMIC_LOAD(&tract->huge_pages, relaxed) >> chunk & 1) != 0;
         bool is_part = free_bits(word) != UINT32_MAX;
         bits = free_bits(word) & (uint32_t)word;
-        if (is_huge && (bits != 0 || is_part))
+        if (is_huge ? (bits != 0 || is_part) : (bits != 0 && !is_part))
             bits = free_bits(word);
         if (bits == 0)
             return 0;

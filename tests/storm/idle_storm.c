@@ -146,6 +146,28 @@ static void one_thread(void) {
     expect_little(0);
 }
 
+/* Again and again: the purge learns that memory is wanted back, and the last one may not profit from it. */
+static void one_thread_makes_waves(void) {
+    enum { WAVES = 8 };
+    without_janitor();
+    resident_at_first = storm_resident_bytes();
+    burst_blocks = 60000;
+    burst_max_bytes = 8192;
+    for (size_t i = 0; i < WAVES; i++)
+        burst(storm_seed() + i);
+    expect_little(0);
+    burst_blocks = 400000;
+    burst_max_bytes = 500;
+    for (size_t i = 0; i < WAVES; i++)
+        burst(storm_seed() + i);
+    expect_little(0);
+    burst_blocks = 400;
+    burst_max_bytes = 1 << 20;
+    for (size_t i = 0; i < WAVES; i++)
+        burst(storm_seed() + i);
+    expect_little(0);
+}
+
 static void one_thread_keeps(void) {
     without_janitor();
     resident_at_first = storm_resident_bytes();
@@ -191,6 +213,7 @@ int main(void) {
         {"idle: one thread, with a janitor", one_thread_with_janitor, 60},
         {"idle: one thread", one_thread, 60},
         {"idle: one thread, one block in 200 stays", one_thread_keeps, 60},
+        {"idle: one thread makes waves", one_thread_makes_waves, 60},
         {"idle: one thread shrinks its blocks by realloc", shrinks_by_realloc, 60},
         {"idle: one thread shrinks its blocks in place", shrinks_in_place, 60},
     };

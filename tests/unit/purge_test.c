@@ -68,8 +68,6 @@ static void dirty_memory_is_bounded(void) {
 static void the_bound_is_an_option(void) {
     fresh();
     IS(emma__purge_bound(&heap, false), heap.purge.dirty_bytes);
-    heap.purge.patience = 1; /* a purge was regretted */
-    IS(emma__purge_bound(&heap, false), 2 * heap.purge.dirty_bytes);
     fresh();
     heap.purge.dirty_bytes = 0;
     for (unsigned i = 0; i < 40; i++)
@@ -90,28 +88,30 @@ static void the_bound_is_an_option(void) {
     OK(resident_bytes() >= before - 8 * LUMP); /* but for what compaction may take */
 }
 
-/* The highest address goes first: what is reused soonest stays. No more than was asked for, but for the last chunk. */
+/* The highest address goes first: what is reused soonest stays; and whole chunks before parts of them. No more than was
+ * asked for, but for the last chunk. */
 static void purges_from_the_top(void) {
+    enum { BLOCK_BYTES = 2 * EMMA_CHUNK_BYTES };
     fresh();
     heap.purge.dirty_bytes = SIZE_MAX / 4;
-    uint8_t *low = alloc_filled(EMMA_CHUNK_BYTES, 1);
-    uint8_t *middle = alloc_filled(EMMA_CHUNK_BYTES, 2);
-    uint8_t *high = alloc_filled(EMMA_CHUNK_BYTES, 3);
+    uint8_t *low = alloc_filled(BLOCK_BYTES, 1);
+    uint8_t *middle = alloc_filled(BLOCK_BYTES, 2);
+    uint8_t *high = alloc_filled(BLOCK_BYTES, 3);
     OK(low < middle && middle < high);
     unit_free(&heap, &thread, low);
     unit_free(&heap, &thread, high);
     size_t dirty = dirty_bytes();
     size_t purged = emma__purge_dirty(&heap, EMMA_CHUNK_SLICES / 2, 0, 0);
-    OK(purged >= EMMA_CHUNK_BYTES / 2 && purged <= EMMA_CHUNK_BYTES);
+    IS(purged, EMMA_CHUNK_BYTES);
     IS(dirty_bytes(), dirty - purged);
-    OK(unit_resident_pages((uintptr_t)high, EMMA_CHUNK_BYTES) < unit_resident_pages((uintptr_t)low, EMMA_CHUNK_BYTES));
-    OK(unit_is_filled(middle, EMMA_CHUNK_BYTES, 2));
+    OK(unit_resident_pages((uintptr_t)high, BLOCK_BYTES) < unit_resident_pages((uintptr_t)low, BLOCK_BYTES));
+    OK(unit_is_filled(middle, BLOCK_BYTES, 2));
     purged += emma__purge_dirty(&heap, SIZE_MAX, 0, 0);
     IS(purged, dirty);
     IS(dirty_bytes(), 0);
     IS(emma__purge_dirty(&heap, SIZE_MAX, 0, 0), 0);
-    IS(unit_resident_pages((uintptr_t)low, EMMA_CHUNK_BYTES), 0);
-    OK(unit_is_filled(middle, EMMA_CHUNK_BYTES, 2));
+    IS(unit_resident_pages((uintptr_t)low, BLOCK_BYTES), 0);
+    OK(unit_is_filled(middle, BLOCK_BYTES, 2));
     OK(unit_heap_sound(&heap, 0));
 }
 
@@ -147,21 +147,21 @@ static void parts_of_chunks_go_later(void) {
     OK(unit_heap_sound(&heap, 0));
 }
 
-/* But where next to nothing of a chunk is used, it goes at once. */
-static void mostly_free_chunks_go_at_once(void) {
+/* But where next to nothing is used any more, all goes at once: this may be the last call. */
+static void the_end_of_a_wave_goes_at_once(void) {
     fresh();
     heap.purge.dirty_bytes = 0;
     heap.purge.waves = 100;
-    enum { CHUNKS = 8, EIGHTH_BYTES = EMMA_CHUNK_BYTES / 8 };
-    for (unsigned i = 0; i < 8 * CHUNKS; i++)
-        held[i] = alloc_filled(EIGHTH_BYTES, i);
+    enum { BLOCKS = 64, BLOCK_BYTES = EMMA_CHUNK_BYTES / 8, KEPT = 32 };
+    for (unsigned i = 0; i < BLOCKS; i++)
+        held[i] = alloc_filled(BLOCK_BYTES, i);
     regions()->now_seconds = emma__plat_seconds();
-    for (unsigned i = 0; i < 8 * CHUNKS; i++)
-        if (i % 8 != 5)
+    for (unsigned i = 0; i < BLOCKS; i++)
+        if (i % KEPT != 5)
             free_and_tick(held[i]);
     OK(dirty_bytes() <= EMMA_CHUNK_BYTES + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES);
-    for (unsigned i = 5; i < 8 * CHUNKS; i += 8)
-        OK(unit_is_filled(held[i], EIGHTH_BYTES, i));
+    for (unsigned i = 5; i < BLOCKS; i += KEPT)
+        OK(unit_is_filled(held[i], BLOCK_BYTES, i));
     OK(unit_heap_sound(&heap, 0));
 }
 
@@ -257,7 +257,7 @@ TAP_MAIN({"dirty memory is bounded at every step", dirty_memory_is_bounded},
          {"the bound is an option", the_bound_is_an_option},
          {"the highest address is purged first", purges_from_the_top}, {"young dirty memory stays", young_memory_stays},
          {"parts of chunks go a second later", parts_of_chunks_go_later},
-         {"of mostly free chunks at once", mostly_free_chunks_go_at_once},
+         {"at the end of a wave at once", the_end_of_a_wave_goes_at_once},
          {"compaction gives pages back", compaction_gives_pages_back},
          {"one compaction at a time", one_compaction_at_a_time}, {"an empty heap is purged", an_empty_heap_is_purged},
          {"a random life with ticks and compactions", random_steps})

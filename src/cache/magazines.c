@@ -211,6 +211,10 @@ bool emma__magazines_spare_loaded(emma_magazines *magazines, unsigned class) {
     return true;
 }
 
+static bool shares_lines(unsigned class) {
+    return emma__class_size(class) < EMMA_CACHE_SHARED_BYTES;
+}
+
 void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsigned class) {
     emma_magazine_pair *pair = &magazines->of[class];
     void *block = emma__magazines_pop(pair);
@@ -218,10 +222,15 @@ void *emma__magazines_alloc(emma_magazines *magazines, emma_depot *depot, unsign
         return block;
     if (emma__magazines_load_spare(magazines, class))
         return emma__magazines_pop(pair);
+    bool is_first = magazines->shape[class].capacity == 0;
     grow(magazines, depot, class);
     unsigned capacity = magazines->shape[class].capacity;
     unsigned count = 0;
-    emma_chain chain = emma__depot_get(depot, class, capacity, capacity, &count);
+    emma_chain chain = 0;
+    if (is_first && shares_lines(class))
+        chain = emma__spans_refill_fresh(&depot->spans, class, capacity, &count);
+    if (count == 0)
+        chain = emma__depot_get(depot, class, capacity, capacity, &count);
     if (count == 0)
         return 0;
     set_count(&magazines->shape[class].loaded_capacity, count + emma__chain_room(chain));
@@ -262,6 +271,12 @@ static void make_room(emma_magazines *magazines, emma_depot *depot, unsigned cla
 
 void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned class, void *block) {
     emma_magazine_pair *pair = &magazines->of[class];
+    if (magazines->shape[class].capacity == 0 && shares_lines(class) &&
+        magazines->strangers < EMMA_CACHE_STRANGERS_MAX) {
+        magazines->strangers++;
+        emma__spans_take_home(&depot->spans, class, emma__chain_push(emma__chain_empty(1), block));
+        return;
+    }
     if (emma__chain_room(load(&pair->loaded)) == 0 && !emma__magazines_spare_loaded(magazines, class))
         make_room(magazines, depot, class);
     store(&pair->loaded, emma__chain_push(load(&pair->loaded), block));
@@ -278,7 +293,7 @@ void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep
     __builtin_memset(magazines->shape, 0, sizeof magazines->shape);
     magazines->heritage_bytes = magazines->earned_bytes / 2; /* threads that come and go are much alike */
     magazines->too_little = magazines->earned_bytes != 0 ? EMMA_CACHE_BUDGET_PATIENCE : 0;
-    magazines->earned_bytes = magazines->granted_bytes = magazines->hand = 0;
+    magazines->earned_bytes = magazines->granted_bytes = magazines->hand = magazines->strangers = 0;
 }
 
 size_t emma__magazines_count(const emma_magazines *magazines, unsigned class) {

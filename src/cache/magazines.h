@@ -20,6 +20,11 @@
  * each second, and who works gives the other half up, and may earn it again; so what sleepers have does not keep others
  * from it. The next owner earns half of what this one had at once, if there is so much.
  *
+ * Several blocks lie in one line of the processor's caches, and threads that write to the same line slow each other
+ * down (false sharing). So a thread begins with blocks of a page that nobody has blocks of, and what it frees of a class
+ * of which it has asked for nothing yet is a stranger's and goes home; but not for ever, as a thread that only frees
+ * needs magazines.
+ *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
 #define EMMA_CACHE_MAGAZINES_H
@@ -37,6 +42,8 @@ enum {
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
     EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what all that work may earn together beyond that */
     EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
+    EMMA_CACHE_STRANGERS_MAX = 256,      /* so many blocks of strangers go home one by one */
+    EMMA_CACHE_SHARED_BYTES = 64,        /* blocks below that size share a line of the processor's caches */
 };
 
 typedef struct emma_magazine_pair {
@@ -59,6 +66,7 @@ typedef struct emma_magazines {
     uint32_t too_little;     /* how often the budget was too little since the last one */
     uint32_t granted_bytes;  /* sum of 2 * capacity * size */
     uint32_t hand;           /* the class that shrinks next */
+    uint32_t strangers;      /* blocks that were freed before their class was used */
 } emma_magazines;
 
 /* What the two magazines of a class may hold together. */

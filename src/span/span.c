@@ -114,7 +114,7 @@ static bool charge_line(const emma_span *span, uintptr_t start, unsigned class) 
 }
 
 /* Make blocks of the lowest line that has none yet: all that start in it. The first want of them go to the chain,
- * lowest address first, the others become the local chain. Returns: how many went to the chain (0: no block starts
+ * lowest address first, the others go before the local chain. Returns: how many went to the chain (0: no block starts
  * there). */
 static unsigned carve(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
     unsigned line = emma__bits_lowest(span->fresh_lines);
@@ -128,7 +128,7 @@ static unsigned carve(emma_span *span, uintptr_t start, unsigned class, emma_cha
     if (first >= end)
         return 0;
     unsigned count = end - first < want ? end - first : want;
-    uint16_t next = EMMA_SPAN_NO_BLOCK;
+    uint16_t next = span->local;
     for (unsigned i = end; i-- > first + count;) {
         uintptr_t offset = (uintptr_t)i * size;
         *(uint64_t *)(start + offset) = emma__span_word_link(next); // NOLINT(performance-no-int-to-ptr)
@@ -167,6 +167,13 @@ uint16_t emma__span_take_head(emma_span *span) {
     return head;
 }
 
+static unsigned take_fresh(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
+    unsigned count = 0;
+    while (count == 0 && span->fresh_lines != 0 && charge_line(span, start, class))
+        count = carve(span, start, class, chain, want);
+    return count;
+}
+
 /* Take blocks from an owned span: those at home first; a fresh line only if there are none. */
 static unsigned take(emma_span *span, uintptr_t start, unsigned class, emma_chain *chain, unsigned want) {
     unsigned count = take_local(span, start, class, chain, want);
@@ -174,13 +181,11 @@ static unsigned take(emma_span *span, uintptr_t start, unsigned class, emma_chai
         span->local = emma__span_take_head(span);
         count += take_local(span, start, class, chain, want - count);
     }
-    while (count == 0 && span->fresh_lines != 0 && charge_line(span, start, class))
-        count = carve(span, start, class, chain, want);
-    return count;
+    return count != 0 ? count : take_fresh(span, start, class, chain, want);
 }
 
-emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capacity, unsigned want, unsigned *count) {
-    emma_chain chain = emma__chain_empty(capacity);
+/* Returns: how many blocks were added to the chain. */
+static unsigned refill(emma_spans *spans, unsigned class, emma_chain *chain, unsigned want, bool is_fresh) {
     unsigned total = 0;
     bool has_carved = false;
     struct {
@@ -196,7 +201,8 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
         if (span == 0)
             break;
         uint64_t fresh_lines = span->fresh_lines;
-        unsigned taken = take(span, start, class, &chain, want - total);
+        unsigned taken =
+            is_fresh ? take_fresh(span, start, class, chain, want) : take(span, start, class, chain, want - total);
         /* A page at a time: what is never used is never touched. But there are lines in which no block starts. */
         has_carved = taken != 0 && span->fresh_lines != fresh_lines;
         total += taken;
@@ -210,7 +216,18 @@ emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capaci
     while (refusals-- > 0)
         emma__span_disown(spans, refused[refusals].span, refused[refusals].start, 0);
     ATOMIC_ADD(&spans->out_bytes, total * emma__class_size(class), relaxed);
-    *count = total;
+    return total;
+}
+
+emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capacity, unsigned want, unsigned *count) {
+    emma_chain chain = emma__chain_empty(capacity);
+    *count = refill(spans, class, &chain, want, false);
+    return chain;
+}
+
+emma_chain emma__spans_refill_fresh(emma_spans *spans, unsigned class, unsigned capacity, unsigned *count) {
+    emma_chain chain = emma__chain_empty(capacity);
+    *count = refill(spans, class, &chain, capacity, true);
     return chain;
 }
 

@@ -123,6 +123,10 @@ static inline size_t emma__span_class_fast(const emma_regions *regions, uintptr_
  * Requires: 1 <= want <= capacity <= EMMA_CHAIN_ROOM_MAX. Cost: a few CAS and one step for each block. */
 emma_chain emma__spans_refill(emma_spans *spans, unsigned class, unsigned capacity, unsigned want, unsigned *count);
 
+/* The same, but only blocks of a line that was not carved before, so none of them has neighbours in another cache; as
+ * many as there is room for. Returns: an empty chain also where several spans have no such line. */
+emma_chain emma__spans_refill_fresh(emma_spans *spans, unsigned class, unsigned capacity, unsigned *count);
+
 /* Bring every block of a chain home. Ends the process with a message if a block does not belong there.
  * Returns: whether most of the spans are nearly empty now: then it is the caches that keep them, and should not.
  * Cost: one CAS for each slice that has blocks in it, as long as these are few. */

@@ -12,7 +12,7 @@
 #define EMMA_OPTIONS(X)                                                                                                \
     X(janitor, purge.janitor, JANITOR,                                                                                 \
       "off, threads or on: when an idle process may have a thread that gives memory back")                             \
-    X(dirty_bytes, purge.dirty_bytes, SIZE, "how many free bytes may stay dirty, beside 1/16 of what is used")         \
+    X(dirty_bytes, purge.dirty_bytes, SIZE, "how many free bytes may stay dirty, beside 1/16 of what is live")         \
     X(dirty_seconds, purge.dirty_seconds, NUMBER, "how long a free page may stay dirty while the process works")       \
     X(huge_pages, depot.spans.regions.huge_pages_bytes, SIZE,                                                          \
       "how much memory must be mapped for more to be asked for in huge pages; 0: never")                               \

@@ -24,15 +24,14 @@ typedef struct emma_purge_state {
     _Atomic(size_t) ticked_slices;   /* slices freed, ever, at the last tick */
     _Atomic(size_t) ticked_bytes;    /* bytes that came home, ever, then; less, where the next tick is to come sooner */
     _Atomic(uint32_t) ticked_second; /* of the last tick */
-    _Atomic(size_t) crest_bytes;     /* most bytes out of spans since the last compaction */
-    _Atomic(size_t) cached_bytes;    /* the same since caches and depot were emptied last */
-    _Atomic(uint32_t) cached_second; /* when a tick last did that, and no more */
-    _Atomic(uint32_t) waves;         /* of late: how often next to nothing was left of what lived at the crest */
-    _Atomic(uint32_t) is_high;       /* half of that has lived since the last one */
-    _Atomic(size_t) crest_slices;    /* most slices used, lately */
-    _Atomic(size_t) recarved_seen;   /* slices' worth of lines carved again, ever, at the last tick */
-    _Atomic(size_t) clean_seen;      /* clean slices claimed, ever, at the last tick */
-    _Atomic(size_t) purged_slices;   /* lately, and not claimed again */
+    _Atomic(size_t) out_peak_bytes;  /* most bytes out of spans since the last compaction */
+    _Atomic(size_t) collected_peak_bytes; /* the same since caches and depot were emptied last */
+    _Atomic(uint32_t) collected_second;   /* when a tick last did that, and no more */
+    _Atomic(uint32_t) waves;              /* of late: how often next to nothing was left of what lived at the peak */
+    _Atomic(uint32_t) has_risen;          /* half of that has lived since the last one */
+    _Atomic(size_t) used_peak_slices;     /* most slices used, lately */
+    _Atomic(size_t) claimed_seen;     /* clean slices claimed, or carved again line by line, ever, at the last tick */
+    _Atomic(size_t) purged_slices;    /* lately, and not claimed again */
     _Atomic(size_t) regretted_slices; /* purged and claimed again, since last judged */
     _Atomic(size_t) freed_seen;       /* slices freed, ever, when last judged */
     _Atomic(uint32_t) patience;       /* grows as purges are regretted */

@@ -38,7 +38,7 @@ enum {
 /* Much came home since spans were compacted last. */
 static bool has_fallen(emma_heap *heap) {
     return ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed) + WORTH_BYTES <
-           ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed);
+           ATOMIC_LOAD(&heap->purge.out_peak_bytes, relaxed);
 }
 
 static bool was_asked(emma_wiped *wiped) {

@@ -15,21 +15,27 @@ static uint32_t age_of(const emma_tract *tract, unsigned chunk, uint32_t now) {
     return now > since ? now - since : 0;
 }
 
-/* Purge chunks of a tract of which at least so many slices are free, and that are old enough, from the highest, until so
- * many slices are purged. Returns: how many then are, with those that were before. */
-static size_t purge_tract(emma_tract *tract, size_t slices, size_t purged, unsigned least_free, uint32_t seconds) {
+/* Chunks by how many of their slices are free: the cheapest to purge first. */
+typedef struct free_slices {
+    unsigned least, most;
+} free_slices;
+
+/* Purge chunks of a tract that have so many free slices, and are old enough, from the highest, until so many slices are
+ * purged. Returns: purged, and how many more it purged. */
+static size_t purge_tract(emma_tract *tract, size_t slices, size_t purged, free_slices have, uint32_t seconds) {
     uint32_t now = ATOMIC_LOAD(&tract->owner->now_seconds, relaxed);
     for (unsigned chunk = EMMA_TRACT_CHUNKS; chunk-- > 0 && purged < slices;) {
         uint64_t word = ATOMIC_LOAD(&tract->chunk[chunk], relaxed);
         bool has_dirty = (word & word >> 32 & UINT32_MAX) != 0;
-        if (has_dirty && emma__bits_count(word >> 32) >= least_free && age_of(tract, chunk, now) >= seconds)
+        unsigned count = emma__bits_count(word >> 32);
+        if (has_dirty && count >= have.least && count <= have.most && age_of(tract, chunk, now) >= seconds)
             purged += emma__regions_purge_chunk(tract->owner, tract, chunk);
     }
     return purged;
 }
 
 /* The same for all tracts. */
-static size_t purge_tracts(emma_heap *heap, size_t slices, size_t purged, unsigned least_free, uint32_t seconds) {
+static size_t purge_tracts(emma_heap *heap, size_t slices, size_t purged, free_slices have, uint32_t seconds) {
     emma_region *region = ATOMIC_LOAD(&emma__heap_regions(heap)->first, acquire);
     for (; region != 0; region = ATOMIC_LOAD(&region->next, acquire)) {
         for (unsigned word = EMMA_REGION_SLOT_WORDS; word-- > 0 && purged < slices;) {
@@ -38,7 +44,7 @@ static size_t purge_tracts(emma_heap *heap, size_t slices, size_t purged, unsign
                 unsigned bit = emma__bits_highest(tracts);
                 tracts &= ~(UINT64_C(1) << bit);
                 emma_tract *tract = emma__tract_of(emma__region_slot_address(region, word * 64 + bit));
-                purged = purge_tract(tract, slices, purged, least_free, seconds);
+                purged = purge_tract(tract, slices, purged, have, seconds);
             }
         }
     }
@@ -46,9 +52,13 @@ static size_t purge_tracts(emma_heap *heap, size_t slices, size_t purged, unsign
 }
 
 size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds) {
-    size_t purged = purge_tracts(heap, slices, 0, EMMA_CHUNK_SLICES, seconds);
-    purged = purge_tracts(heap, slices, purged, MOSTLY_FREE_SLICES, part_seconds);
-    purged = purge_tracts(heap, slices, purged, 1, part_seconds);
+    /* Each chunk in one of them only: where a purge is refused (locked memory) it is not tried again at once. */
+    static const free_slices whole = {EMMA_CHUNK_SLICES, EMMA_CHUNK_SLICES};
+    static const free_slices most = {MOSTLY_FREE_SLICES, EMMA_CHUNK_SLICES - 1};
+    static const free_slices some = {1, MOSTLY_FREE_SLICES - 1};
+    size_t purged = purge_tracts(heap, slices, 0, whole, seconds);
+    purged = purge_tracts(heap, slices, purged, most, part_seconds);
+    purged = purge_tracts(heap, slices, purged, some, part_seconds);
     ATOMIC_ADD(&heap->purge.purged_slices, purged, relaxed);
     return purged << EMMA_SLICE_LOG2;
 }
@@ -107,8 +117,8 @@ size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {
         purged += compact_tract(heap, tract);
     ATOMIC_ADD(&heap->purge.purged_slices, purged >> EMMA_SLICE_LOG2, relaxed);
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
-    ATOMIC_STORE(&heap->purge.crest_bytes, out, relaxed);
-    ATOMIC_STORE(&heap->purge.cached_bytes, out, relaxed);
+    ATOMIC_STORE(&heap->purge.out_peak_bytes, out, relaxed);
+    ATOMIC_STORE(&heap->purge.collected_peak_bytes, out, relaxed);
     ATOMIC_STORE(&heap->purge.compacting, 0, release);
     return purged;
 }

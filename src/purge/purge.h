@@ -17,16 +17,16 @@
  * A chunk that goes as a whole costs one call, and gets a huge page when it is touched again; parts of one and pages of
  * spans cost many calls and a fault for each page, and take its huge page apart. So these come last, mostly free chunks
  * first, and wait where more may become free in a moment. A heap that is nearly empty (an eighth of what was used at the
- * crest) may have come to its end, and there may be no tick after this one: then all goes at once, but pages of spans
+ * peak) may have come to its end, and there may be no tick after this one: then all goes at once, but pages of spans
  * only if they are most of what spans have (it is asked again each time half of the rest went): where blocks are freed
  * at random few pages are free at first, and whole spans soon after. Where a heap is nearly empty again and again, twice
  * in as many seconds, the program makes waves, and wants it back: then parts go when less than 2 MiB lives.
  *
- * While a janitor lives, dirty slices may stay up to what was used at the crest, and spans are left to it: that costs
+ * While a janitor lives, dirty slices may stay up to what was used at the peak, and spans are left to it: that costs
  * no more than was resident already.
  *
  * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
- * it with page faults: as long as that happens, the share doubles, up to four times what is used, and caches are left
+ * it with page faults: as long as that happens, the share doubles, up to four times what is live, and caches are left
  * alone for longer; it goes back by half each second in which no purge is regretted.
  * Memory is claimed from the lowest address, so it is purged from the highest: what is reused soonest stays. A purge
  * claims what it purges as if it were allocated, so nobody ever sees half of it; one chunk at a time, so a purger that
@@ -73,7 +73,7 @@ bool emma__purge_pays(emma_heap *heap);
 size_t emma__purge_all(emma_heap *heap, emma_thread *thread);
 
 /* The dirty bytes that the heap may keep at present (tick.c). */
-size_t emma__purge_bound(emma_heap *heap, bool new_second);
+size_t emma__purge_bound(emma_heap *heap);
 
 /* What the janitor's word says; janitor.c has the reasons. */
 typedef enum emma_janitor_state { EMMA_JANITOR_NONE, EMMA_JANITOR_HERE, EMMA_JANITOR_ASKED } emma_janitor_state;

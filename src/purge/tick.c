@@ -20,14 +20,13 @@ enum {
     PART_SECONDS = 1,          /* so old is a chunk of which something is used, when parts of it are purged */
 };
 
-/* How much memory the heap used at its crest beyond what it uses now. The crest is forgotten by an eighth each
- * second. */
-static size_t below_crest_bytes(emma_heap *heap, size_t used, bool new_second) {
-    size_t crest = ATOMIC_LOAD(&heap->purge.crest_slices, relaxed);
-    size_t next = used > crest ? used : new_second ? crest - (crest - used) / 8 : crest;
-    if (next != crest)
-        ATOMIC_STORE(&heap->purge.crest_slices, next, relaxed); /* a race loses a little of the crest */
-    return (next - used) << EMMA_SLICE_LOG2;
+/* The most that the heap used of late: forgotten by an eighth in each second with a tick. A race loses a little of it. */
+static void remember_peak(emma_heap *heap, bool new_second) {
+    size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
+    size_t peak = ATOMIC_LOAD(&heap->purge.used_peak_slices, relaxed);
+    size_t next = used > peak ? used : new_second ? peak - (peak - used) / 8 : peak;
+    if (next != peak)
+        ATOMIC_STORE(&heap->purge.used_peak_slices, next, relaxed);
 }
 
 static size_t live_bytes_of(emma_heap *heap) {
@@ -36,18 +35,18 @@ static size_t live_bytes_of(emma_heap *heap) {
     return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
 }
 
-/* Whether next to nothing lives of what did at the crest, again and again: then the program does not mean to stay so,
- * and is left alone for a second. */
-static bool makes_waves(emma_heap *heap, bool new_second) {
+/* Whether next to nothing lives of what did at the peak, again and again: then the program does not mean to stay so, and
+ * is left alone for a while. */
+static bool makes_waves(emma_heap *heap, uint32_t passed_seconds) {
     emma_purge_state *purge = &heap->purge;
     uint32_t before = ATOMIC_LOAD(&purge->waves, relaxed);
-    uint32_t waves = before - (new_second && before != 0);
+    uint32_t waves = before > passed_seconds ? before - passed_seconds : 0;
     size_t live = live_bytes_of(heap);
-    size_t crest = ATOMIC_LOAD(&purge->crest_slices, relaxed) << EMMA_SLICE_LOG2;
-    if (live > crest / 2) {
-        ATOMIC_STORE(&purge->is_high, 1, relaxed);
-    } else if (ATOMIC_LOAD(&purge->is_high, relaxed) != 0 && live < crest / EMPTY_SHARE) {
-        ATOMIC_STORE(&purge->is_high, 0, relaxed);
+    size_t peak = ATOMIC_LOAD(&purge->used_peak_slices, relaxed) << EMMA_SLICE_LOG2;
+    if (live > peak / 2) {
+        ATOMIC_STORE(&purge->has_risen, 1, relaxed);
+    } else if (ATOMIC_LOAD(&purge->has_risen, relaxed) != 0 && live < peak / EMPTY_SHARE) {
+        ATOMIC_STORE(&purge->has_risen, 0, relaxed);
         waves += waves < WAVES_MOST;
     }
     if (waves != before)
@@ -55,20 +54,21 @@ static bool makes_waves(emma_heap *heap, bool new_second) {
     return waves >= WAVES_LEAST;
 }
 
-size_t emma__purge_bound(emma_heap *heap, bool new_second) {
-    uint32_t patience = ATOMIC_LOAD(&heap->purge.patience, relaxed);
+size_t emma__purge_bound(emma_heap *heap) {
     size_t live = live_bytes_of(heap);
+    uint32_t patience = ATOMIC_LOAD(&heap->purge.patience, relaxed);
     size_t share = live < LITTLE_BYTES ? 0 : live >> DIRTY_SHARE_LOG2 << patience;
     size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
     size_t bound = floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
-    size_t below_crest = below_crest_bytes(heap, used, new_second);
-    return below_crest > bound && emma__janitor_runs(heap) ? below_crest : bound;
+    size_t peak = ATOMIC_LOAD(&heap->purge.used_peak_slices, relaxed);
+    size_t below_peak = (peak > used ? peak - used : 0) << EMMA_SLICE_LOG2;
+    return below_peak > bound && emma__janitor_runs(heap) ? below_peak : bound;
 }
 
-static void raise(_Atomic(size_t) *crest, size_t bytes) {
-    if (bytes > ATOMIC_LOAD(crest, relaxed))
-        ATOMIC_STORE(crest, bytes, relaxed); /* a race loses a little of the crest */
+static void raise(_Atomic(size_t) *peak, size_t bytes) {
+    if (bytes > ATOMIC_LOAD(peak, relaxed))
+        ATOMIC_STORE(peak, bytes, relaxed); /* a race loses a little of it */
 }
 
 /* Give back what shrinking left in caches and spans: what is cached, each time half of what was out has come home (or
@@ -78,25 +78,26 @@ static void raise(_Atomic(size_t) *crest, size_t bytes) {
 static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool waves) {
     emma_purge_state *purge = &heap->purge;
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
-    size_t crest = ATOMIC_LOAD(&purge->crest_bytes, relaxed);
-    size_t patient = out + ((size_t)SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
-    bool is_settled = new_second && now - ATOMIC_LOAD(&purge->cached_second, relaxed) > SETTLED_SECONDS;
-    size_t cached_at = ATOMIC_LOAD(&purge->cached_bytes, relaxed);
-    bool has_halved = patient < cached_at / SHRINK_SHARE;
+    size_t peak = ATOMIC_LOAD(&purge->out_peak_bytes, relaxed);
+    size_t out_with_slack = out + ((size_t)SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
+    bool is_settled = new_second && (int32_t)(now - ATOMIC_LOAD(&purge->collected_second, relaxed)) > SETTLED_SECONDS;
+    size_t cached_at = ATOMIC_LOAD(&purge->collected_peak_bytes, relaxed);
+    bool has_halved = out_with_slack < cached_at / SHRINK_SHARE;
     bool has_collapsed = (out < cached_at / EMPTY_SHARE && cached_at > COLLAPSE_BYTES) ||
-                         (out < cached_at / SHRINK_SHARE && out < EMPTY_BYTES && crest > COLLAPSE_BYTES);
-    bool is_empty = out < crest / EMPTY_SHARE || (has_halved && out < EMPTY_BYTES);
-    bool may_end = is_empty && !waves && crest > EMPTY_BYTES;
+                         (out < cached_at / SHRINK_SHARE && out < EMPTY_BYTES && peak > COLLAPSE_BYTES);
+    bool is_empty = out < peak / EMPTY_SHARE || (has_halved && out < EMPTY_BYTES);
+    bool may_end = is_empty && !waves && peak > EMPTY_BYTES;
     if (may_end && out >= EMPTY_BYTES && !emma__purge_pays(heap)) {
         may_end = false;
-        ATOMIC_STORE(&purge->crest_bytes, crest / 2, relaxed); /* so that it is asked again when half of that is left */
+        ATOMIC_STORE(&purge->out_peak_bytes, peak / 2,
+                     relaxed); /* so that it is asked again when half of that is left */
     }
-    if (may_end || (is_settled && patient < crest / SHRINK_SHARE)) {
+    if (may_end || (is_settled && out_with_slack < peak / SHRINK_SHARE)) {
         emma__purge_compact(heap, thread);
     } else if (has_halved || has_collapsed) {
         emma__heap_collect(heap, thread);
-        ATOMIC_STORE(&purge->cached_bytes, ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed), relaxed);
-        ATOMIC_STORE(&purge->cached_second, now, relaxed);
+        ATOMIC_STORE(&purge->collected_peak_bytes, ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed), relaxed);
+        ATOMIC_STORE(&purge->collected_second, now, relaxed);
     }
 }
 
@@ -114,7 +115,7 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
     emma_regions *regions = emma__heap_regions(heap);
     size_t clean = ATOMIC_LOAD(&regions->clean_claims, relaxed);
     size_t recarved = ATOMIC_LOAD(&regions->recarved_lines, relaxed);
-    size_t claimed = since(&purge->clean_seen, clean) + since(&purge->recarved_seen, recarved / LINES_PER_SLICE);
+    size_t claimed = since(&purge->claimed_seen, clean + recarved / LINES_PER_SLICE);
     size_t purged = ATOMIC_LOAD(&purge->purged_slices, relaxed);
     size_t regret = claimed < purged ? claimed : purged;
     size_t regretted = ATOMIC_ADD(&purge->regretted_slices, regret, relaxed) + regret;
@@ -133,9 +134,16 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
 
 /* How much is to come home until the next tick: half of what is out, where that is the rest of much. */
 static size_t bytes_to_next(const emma_heap *heap, size_t out) {
-    if (out >= 2 * (size_t)EMMA_TICK_BYTES || ATOMIC_LOAD(&heap->purge.crest_bytes, relaxed) <= EMPTY_BYTES)
+    if (out >= 2 * (size_t)EMMA_TICK_BYTES || ATOMIC_LOAD(&heap->purge.out_peak_bytes, relaxed) <= EMPTY_BYTES)
         return EMMA_TICK_BYTES;
     return out > 2 * (size_t)TICK_MIN_BYTES ? out / 2 : TICK_MIN_BYTES;
+}
+
+/* Several ticks that came home together may be at it at once, with clocks that were read earlier or later. */
+static uint32_t seconds_since_tick(emma_heap *heap, uint32_t now) {
+    uint32_t last = ATOMIC_LOAD(&heap->purge.ticked_second, relaxed);
+    bool is_later = (int32_t)(now - last) > 0;
+    return is_later && ATOMIC_CAS(&heap->purge.ticked_second, &last, now, relaxed) ? now - last : 0;
 }
 
 void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
@@ -144,27 +152,29 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     size_t ticked = ATOMIC_LOAD(&heap->purge.ticked_slices, relaxed);
     size_t home = ATOMIC_LOAD(&heap->depot.spans.home_bytes, relaxed);
     if ((ptrdiff_t)(freed - ticked) < 0 || !ATOMIC_CAS(&heap->purge.ticked_slices, &ticked, freed, relaxed))
-        return; /* another thread ticks */
+        return; /* another thread has just freed more, and ticks */
     size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
-    raise(&heap->purge.crest_bytes, out);
-    raise(&heap->purge.cached_bytes, out);
+    raise(&heap->purge.out_peak_bytes, out);
+    raise(&heap->purge.collected_peak_bytes, out);
     ATOMIC_STORE(&heap->purge.ticked_bytes, home - (EMMA_TICK_BYTES - bytes_to_next(heap, out)), relaxed);
 
     uint32_t now = emma__plat_seconds();
-    bool new_second = now != ATOMIC_EXCHANGE(&heap->purge.ticked_second, now, relaxed);
+    uint32_t passed = seconds_since_tick(heap, now);
+    bool new_second = passed != 0;
     ATOMIC_STORE(&regions->now_seconds, now, relaxed);
     learn(heap, freed, new_second);
     uint32_t old = (uint32_t)ATOMIC_LOAD(&heap->purge.dirty_seconds, relaxed);
     if (new_second)
         emma__purge_dirty(heap, freed - ticked, old, old);
     emma__janitor_start(heap);
-    bool waves = makes_waves(heap, new_second);
+    remember_peak(heap, new_second);
+    bool waves = makes_waves(heap, passed);
     if (!emma__janitor_runs(heap))
         shrink(heap, thread, now, new_second, waves);
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
-    size_t bound = emma__purge_bound(heap, new_second);
-    bool may_be_last = !waves || live_bytes_of(heap) < LITTLE_BYTES;
+    size_t bound = emma__purge_bound(heap);
+    bool parts_wait = waves && live_bytes_of(heap) >= LITTLE_BYTES;
     if (dirty > bound)
         emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0,
-                          may_be_last ? 0 : PART_SECONDS);
+                          parts_wait ? PART_SECONDS : 0);
 }

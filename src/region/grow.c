@@ -29,11 +29,24 @@ static emma_map_result map_slices(uintptr_t tract, unsigned from, unsigned *end,
     return emma__plat_map_at(at, (size_t)(least - from) << EMMA_SLICE_LOG2);
 }
 
+/* A slice that nobody sees yet was touched. */
+static void be_dirty(emma_tract *tract, unsigned slice) {
+    emma_regions *regions = tract->owner;
+    unsigned chunk = slice / EMMA_CHUNK_SLICES;
+    ATOMIC_STORE(&tract->dirty_since[chunk], ATOMIC_LOAD(&regions->now_seconds, relaxed), relaxed);
+    ATOMIC_ADD(&regions->dirty_slices, 1, relaxed);
+    ATOMIC_ADD(&regions->commit.bytes, EMMA_SLICE_BYTES, relaxed); /* there is no limit: emma__window_try_huge_pages */
+    ATOMIC_OR(&tract->chunk[chunk], UINT64_C(1) << slice % EMMA_CHUNK_SLICES, relaxed);
+}
+
 /* The slices [from, end) are mapped: all but the caller's run become free. Returns: the run's address. */
 static uintptr_t hand_out(emma_tract *tract, unsigned from, unsigned end, unsigned run, unsigned n) {
     emma_regions *regions = tract->owner;
     ATOMIC_ADD(&regions->mapped_slices, end - from, relaxed);
-    emma__window_try_huge_pages(tract, (unsigned)emma__bits_div_up(from, EMMA_CHUNK_SLICES), end / EMMA_CHUNK_SLICES);
+    unsigned touched = emma__window_try_huge_pages(tract, (unsigned)emma__bits_div_up(from, EMMA_CHUNK_SLICES),
+                                                   end / EMMA_CHUNK_SLICES);
+    if (touched != EMMA_NO_SLICE && (touched < run || touched >= run + n))
+        be_dirty(tract, touched); /* it is resident, and would never be purged */
     ATOMIC_ADD(&regions->used_slices, n, relaxed);
     if (run > from)
         emma__tract_release(tract, from, run - from, EMMA_SLICES_KEPT);

@@ -45,16 +45,18 @@ void emma__window_ask_huge_pages(emma_tract *tract, unsigned chunk) {
         ask(tract, chunk, chunk + 1);
 }
 
-void emma__window_try_huge_pages(emma_tract *tract, unsigned from, unsigned to) {
+unsigned emma__window_try_huge_pages(emma_tract *tract, unsigned from, unsigned to) {
     emma_regions *regions = tract->owner;
     size_t mapped = ATOMIC_LOAD(&regions->mapped_slices, relaxed);
     if (from >= to || !may_ask(regions) || mapped / 2 < ATOMIC_LOAD(&regions->huge_pages_slow, relaxed) ||
         !ask(tract, from, from + 1))
-        return;
-    bool is_slow = emma__plat_touch_ns(emma__tract_address(tract, from * EMMA_CHUNK_SLICES)) > SLOW_NS;
+        return EMMA_NO_SLICE;
+    unsigned slice = from * EMMA_CHUNK_SLICES;
+    bool is_slow = emma__plat_touch_ns(emma__tract_address(tract, slice)) > SLOW_NS;
     ATOMIC_STORE(&regions->huge_pages_slow, is_slow ? mapped : 0, relaxed);
     if (!is_slow && from + 1 < to)
         ask(tract, from + 1, to);
+    return slice;
 }
 
 void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk) {

@@ -124,7 +124,7 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
         emma__window_ask_huge_pages(tract, chunk);
     if (purged != 0)
         emma__tract_release_bits(tract, chunk, purged, EMMA_SLICES_CLEAN);
-    if (bits != purged) { /* refused (locked memory): they stay dirty, and as if freshly so */
+    if (bits != purged) { /* refused (locked memory): they stay as they were, the dirty ones as if freshly so */
         ATOMIC_STORE(&tract->dirty_since[chunk], ATOMIC_LOAD(&regions->now_seconds, relaxed), relaxed);
         ATOMIC_ADD(&regions->dirty_slices, emma__bits_count(dirty & ~purged), relaxed);
         emma__tract_release_bits(tract, chunk, bits & ~purged, EMMA_SLICES_KEPT);

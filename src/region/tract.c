@@ -152,10 +152,10 @@ uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk) {
     uint32_t bits;
     do {
         bool is_huge = (ATOMIC_LOAD(&tract->huge_pages, relaxed) >> chunk & 1) != 0;
-        bool is_part = free_bits(word) != UINT32_MAX;
-        bits = free_bits(word) & (uint32_t)word;
-        if (is_huge ? (bits != 0 || is_part) : (bits != 0 && !is_part))
-            bits = free_bits(word);
+        uint32_t free = free_bits(word);
+        bits = free & (uint32_t)word;
+        if (free == UINT32_MAX ? bits != 0 : is_huge)
+            bits = free;
         if (bits == 0)
             return 0;
     } while (!ATOMIC_CAS(&tract->chunk[chunk], &word, word & ~as_free(bits), acq_rel));

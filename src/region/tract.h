@@ -98,8 +98,9 @@ static inline bool emma__tract_is_dirty(const emma_tract *tract, unsigned slice)
 /* How many of the n slices from slice on, which the caller holds, are dirty. */
 unsigned emma__tract_count_dirty(const emma_tract *tract, unsigned slice, unsigned n);
 
-/* Claim all free dirty slices of a chunk; of one that is to have huge pages and is not untouched the clean ones too,
- * which are resident all the same. Returns: their bits. Who claims, purges, and releases them as clean. */
+/* Claim the free dirty slices of a chunk. The clean ones too where it is free as a whole and some are dirty (then one
+ * call purges all), or is used in part and to have huge pages (then they may be resident). Returns: their bits. Who
+ * claims, purges, and releases them as clean. */
 uint32_t emma__tract_claim_dirty(emma_tract *tract, unsigned chunk);
 
 bool emma__tract_valid(const emma_tract *tract);

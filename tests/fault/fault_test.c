@@ -251,11 +251,6 @@ static uint32_t janitor(void) {
     return atomic_load(&atomic_load(&emma__default_heap.registry.wiped)->janitor);
 }
 
-/* Whether a purge was regretted: then the bound is twice as high. */
-static bool is_regretted(void) {
-    return atomic_load(&emma__default_heap.purge.patience) != 0;
-}
-
 static void start_refused(void *argument) {
     emma_free(emma_malloc(1));
     rise_and_free(); /* so that nothing but the janitor needs a new mapping */
@@ -267,7 +262,7 @@ static void start_refused(void *argument) {
         rise_and_free();
         EXPECT(atomic_load(&calls) > calls_before);
         EXPECT(janitor() == EMMA_JANITOR_NONE && storm_threads() == 1);
-        EXPECT(dirty_bytes() <= ((size_t)BOUND_BYTES << is_regretted()) + TICK_BYTES);
+        EXPECT(dirty_bytes() <= BOUND_BYTES + TICK_BYTES);
     }
     atomic_store(&is_active, false);
     rise_and_free();

@@ -59,6 +59,7 @@ static const rule ours[] = {
     WITH(gettid, ANY, 0, 0),
     WITH(tgkill, 2, UINT32_MAX, 0),
     WITH(tgkill, 2, UINT32_MAX, SIGABRT),
+    WITH(clock_gettime, 0, UINT32_MAX, 3),
     WITH(clock_gettime, 0, UINT32_MAX, 6),
     WITH(sched_getaffinity, 0, UINT32_MAX, 0),
     WITH(membarrier, 0, UINT32_MAX, 1 << 7),

@@ -139,7 +139,7 @@ enum { SMALL_BYTES = 64, SMALL_BLOCKS = (12 << 20) / SMALL_BYTES, KEPT_SHARE = 5
 static void *small[SMALL_BLOCKS];
 
 static bool is_idle(void) {
-    return is_clean() && heap.purge.crest_bytes != SIZE_MAX / 2;
+    return is_clean() && heap.purge.out_peak_bytes != SIZE_MAX / 2;
 }
 
 /* Blocks come home while it idles, and no slice becomes free of it: the spans are compacted once more. */
@@ -153,22 +153,22 @@ static void what_falls_while_it_idles_goes_back(void) {
     }
     make_dirty();
     heap.purge.janitor = 2;
-    heap.purge.crest_bytes = SIZE_MAX / 2; /* its first compaction corrects that */
+    heap.purge.out_peak_bytes = SIZE_MAX / 2; /* its first compaction corrects that */
     emma__janitor_start(&heap);
     OK(wait_until(is_idle));
     emma__plat_sleep(1500); /* a quiet look later */
     size_t freed = emma__heap_regions(&heap)->freed_slices;
-    heap.purge.crest_bytes = heap.depot.spans.out_bytes;
+    heap.purge.out_peak_bytes = heap.depot.spans.out_bytes;
     for (unsigned i = 0; i < SMALL_BLOCKS; i++)
         if (i % KEPT_SHARE != 0)
             unit_free(&heap, 0, small[i]);
     emma__heap_collect(&heap, 0);
     OK(EMMA_TORTURE || emma__heap_regions(&heap)->freed_slices == freed);
-    OK(heap.depot.spans.out_bytes + (4 << 20) < heap.purge.crest_bytes);
+    OK(heap.depot.spans.out_bytes + (4 << 20) < heap.purge.out_peak_bytes);
     OK(janitor_word() == EMMA_JANITOR_HERE);
     emma__janitor_start(&heap); /* as a tick does */
     OK(wait_until(is_gone));
-    OK(heap.purge.crest_bytes == heap.depot.spans.out_bytes);
+    OK(heap.purge.out_peak_bytes == heap.depot.spans.out_bytes);
     size_t resident = 0;
     for (unsigned i = 0; i < SMALL_BLOCKS; i += KEPT_SHARE)
         resident += unit_resident_pages((uintptr_t)small[i] & ~(uintptr_t)(EMMA_SLICE_BYTES - 1), EMMA_SLICE_BYTES);

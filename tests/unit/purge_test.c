@@ -58,16 +58,16 @@ static void dirty_memory_is_bounded(void) {
         held[i] = alloc_filled(size, i);
     for (unsigned i = 0; i < count && tap.failures == 0; i++) {
         free_and_tick(held[i]);
-        OK(dirty_bytes() <= emma__purge_bound(&heap, false) + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES + size);
+        OK(dirty_bytes() <= emma__purge_bound(&heap) + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES + size);
         OK(unit_heap_sound(&heap, 0));
     }
-    OK(emma__purge_bound(&heap, false) >= heap.purge.dirty_bytes);
-    OK(resident_bytes() <= emma__purge_bound(&heap, false) + (4 << 20));
+    OK(emma__purge_bound(&heap) >= heap.purge.dirty_bytes);
+    OK(resident_bytes() <= emma__purge_bound(&heap) + (4 << 20));
 }
 
 static void the_bound_is_an_option(void) {
     fresh();
-    IS(emma__purge_bound(&heap, false), heap.purge.dirty_bytes);
+    IS(emma__purge_bound(&heap), heap.purge.dirty_bytes);
     fresh();
     heap.purge.dirty_bytes = 0;
     for (unsigned i = 0; i < 40; i++)
@@ -76,7 +76,7 @@ static void the_bound_is_an_option(void) {
         free_and_tick(held[i]);
     /* A chunk goes when all of it is free: the first one of a tract, and the one that is freed at the moment, may stay. */
     size_t part_bytes = EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES + 2 * (size_t)EMMA_CHUNK_BYTES;
-    OK(dirty_bytes() <= emma__purge_bound(&heap, false) + part_bytes);
+    OK(dirty_bytes() <= emma__purge_bound(&heap) + part_bytes);
     fresh();
     heap.purge.dirty_bytes = SIZE_MAX / 4;
     regions()->now_seconds = emma__plat_seconds(); /* or else all is old at the first tick */
@@ -127,11 +127,16 @@ static void young_memory_stays(void) {
     IS(emma__purge_dirty(&heap, SIZE_MAX, 10, 10), EMMA_CHUNK_BYTES);
 }
 
+static void make_waves(void) {
+    heap.purge.waves = 100;
+    heap.purge.ticked_second = emma__plat_seconds();
+}
+
 /* Of a chunk of which much is in use the free part stays for a second, if the program makes waves; then it goes too. */
 static void parts_of_chunks_go_later(void) {
     fresh();
     heap.purge.dirty_bytes = 0;
-    heap.purge.waves = 100; /* or parts go at once */
+    make_waves(); /* or parts go at once */
     enum { CHUNKS = 8, QUARTER_BYTES = EMMA_CHUNK_BYTES / 4 };
     for (unsigned i = 0; i < 4 * CHUNKS; i++)
         held[i] = alloc_filled(QUARTER_BYTES, i);
@@ -151,7 +156,7 @@ static void parts_of_chunks_go_later(void) {
 static void the_end_of_a_wave_goes_at_once(void) {
     fresh();
     heap.purge.dirty_bytes = 0;
-    heap.purge.waves = 100;
+    make_waves();
     enum { BLOCKS = 64, BLOCK_BYTES = EMMA_CHUNK_BYTES / 8, KEPT = 32 };
     for (unsigned i = 0; i < BLOCKS; i++)
         held[i] = alloc_filled(BLOCK_BYTES, i);

@@ -228,6 +228,27 @@ static void slow_huge_pages_are_put_off(void) {
     unit_regions_reset(&regions);
 }
 
+/* The one that was tried may be nobody's, and goes back like what was freed. */
+static void tried_huge_pages_go_back(void) {
+    unit_regions_reset(&regions);
+    emma_tract *first = grow(EMMA_CHUNK_SLICES, 1);
+    while (first != 0 && first->mapped_slices < EMMA_TRACT_SLICES)
+        grow(EMMA_CHUNK_SLICES, 1);
+    regions.huge_pages_bytes = 1;
+    emma_tract *tract = grow(1, 1); /* a new one, some chunks of it */
+    if (tract == 0 || tract->huge_pages == 0) {
+        OK(EMMA_CHUNK_BYTES < (4 << 20) && emma__plat_page_bytes() > 4096);
+        return;
+    }
+    uintptr_t tried = (uintptr_t)tract + EMMA_CHUNK_BYTES;
+    OK(tract != first && unit_resident_pages(tried, EMMA_CHUNK_BYTES) != 0);
+    IS(regions.dirty_slices, 1);
+    IS(emma__regions_purge_chunk(&regions, tract, 1), 1);
+    IS(regions.dirty_slices, 0);
+    IS(unit_resident_pages(tried, EMMA_CHUNK_BYTES), 0);
+    unit_regions_reset(&regions);
+}
+
 TAP_MAIN({"the first growth maps half a chunk", first_growth_is_small},
          {"the first growth maps what is asked for", first_growth_for_a_long_run},
          {"growth goes in steps of an eighth, into further tracts", grows_in_steps},
@@ -238,4 +259,5 @@ TAP_MAIN({"the first growth maps half a chunk", first_growth_is_small},
          {"a claim of slots that fails leaves nothing", failed_slot_claims_leave_nothing},
          {"a region without room is followed by another", full_region_is_followed_by_another},
          {"many heaps in one process", many_heaps_open_regions},
-         {"huge pages that come slowly are put off", slow_huge_pages_are_put_off})
+         {"huge pages that come slowly are put off", slow_huge_pages_are_put_off},
+         {"huge pages that were tried go back", tried_huge_pages_go_back})

@@ -98,46 +98,6 @@ static void begins_with_a_free(void) {
     }
 }
 
-/* Blocks that share lines of the processor's caches: what strangers made goes home, and is not given out again. */
-static void no_false_sharing(void) {
-    enum { LINE_BYTES = EMMA_CACHE_SHARED_BYTES, GIVEN = 12, OWN = 40 };
-    for (unsigned class = 1; class < 4; class ++) {
-        fresh();
-        unsigned count = 0;
-        emma_chain strangers = emma__spans_refill(&heap.depot.spans, class, 2 * GIVEN, 2 * GIVEN, &count);
-        uintptr_t kept[GIVEN];
-        for (unsigned i = 0; i < 2 * GIVEN; i++) { /* every second one is handed over and freed */
-            void *block = emma__chain_pop(&strangers);
-            if (i % 2 == 0)
-                kept[i / 2] = (uintptr_t)block;
-            else
-                emma__magazines_free(&cache, DEPOT, class, block);
-        }
-        IS(emma__magazines_count(&cache, class), 0);
-        for (unsigned i = 0; i < OWN; i++) {
-            uintptr_t own = (uintptr_t)alloc(class);
-            for (unsigned k = 0; k < GIVEN; k++)
-                OK(own / LINE_BYTES != kept[k] / LINE_BYTES);
-        }
-        OK(counts_are_exact());
-    }
-}
-
-/* But who only frees has magazines in the end. */
-static void consumers_have_magazines(void) {
-    fresh();
-    unsigned total = 0;
-    while (total < 2 * EMMA_CACHE_STRANGERS_MAX) {
-        unsigned count = 0;
-        emma_chain chain = emma__spans_refill(&heap.depot.spans, 1, 100, 100, &count);
-        total += count;
-        while (count-- > 0)
-            emma__magazines_free(&cache, DEPOT, 1, emma__chain_pop(&chain));
-    }
-    OK(emma__magazines_count(&cache, 1) > 0);
-    OK(counts_are_exact());
-}
-
 static void last_freed_is_first_allocated(void) {
     fresh();
     alloc_to_hand(9, 50);
@@ -410,7 +370,6 @@ static void random_steps(void) {
 }
 
 TAP_MAIN({"all zero is an empty cache", starts_as_zero}, {"a cache may begin with a free", begins_with_a_free},
-         {"blocks of strangers go home", no_false_sharing}, {"who only frees has magazines", consumers_have_magazines},
          {"the last block freed is the first allocated", last_freed_is_first_allocated},
          {"no thrashing at the edge of a magazine", no_thrashing_at_an_edge},
          {"capacities grow, within bounds", capacities_grow_within_bounds},

@@ -2,7 +2,7 @@
 """rules.py: check the rules that a program can check. Output is TAP; violations are lines 'path:line: rule: what'.
 
     rules.py text                    includes, names, length, function, readme, banner, conditional, words
-    rules.py built                   state, needs, exports; of the objects and libraries below --build
+    rules.py built                   state, needs, exports, stack; of the objects and libraries below --build
     rules.py RULE...                 single rules
 
 Warnings are the same lines behind '# '. Violations that tools/check/allow.txt describes do not count. Exit
@@ -21,12 +21,13 @@ import arrows
 import built
 import functions
 import shape
+import stack
 from tree import Tree, Violation
 
 TEXT = [arrows.includes, shape.names, shape.length, functions.function, shape.readme, shape.banner,
         shape.conditional, shape.words]
 ALLOW = "tools/check/allow.txt"
-BUILT = [built.state, built.needs, built.exports]
+BUILT = [built.state, built.needs, built.exports, stack.stack]
 
 
 class Build:

@@ -41,7 +41,8 @@ def compile_tree(root, libraries):
             source = os.path.relpath(os.path.join(folder, name), root)
             made = os.path.join(root, "build/check/gcc", source[:-2] + ".o")
             os.makedirs(os.path.dirname(made), exist_ok=True)
-            subprocess.run(["gcc", "-Isrc", "-O2", "-fPIC", "-c", source, "-o", made], cwd=root, check=True)
+            subprocess.run(["gcc", "-Isrc", "-O2", "-fPIC", "-fcallgraph-info=su", "-c", source, "-o", made],
+                           cwd=root, check=True)
     for library, text in libraries.items():
         made = os.path.join(root, "build", library)
         unit = made + ".c"

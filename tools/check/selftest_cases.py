@@ -163,6 +163,14 @@ BUILT_CASES = [
      "build/libemma-malloc.so:1: exports: does not export cfree"),
     ("exports", "the drop-in with more", {}, {"libemma-malloc.so": exporting(PUBLIC_NAMES + SURFACE + ["strdup"])},
      "build/libemma-malloc.so:1: exports: exports strdup"),
+    ("stack", "a large frame below a small one",
+     {"src/heap/deep.c": source("deep", "void use(char *);\nstatic __attribute__((noinline)) void below(void) {\n"
+                                "    char room[2040];\n    use(room);\n}\nvoid above(void) {\n    below();\n}")}, {},
+     "src/heap/deep.c:3: stack: below needs "),
+    ("stack", "a function that calls itself",
+     {"src/heap/deep.c": source("deep", "int f(int n);\nint g(int n) {\n    return n == 0 ? 1 : n * f(n - 1) + n;\n}\n"
+                                "__attribute__((noinline)) int f(int n) {\n    return n == 1 ? 2 : g(n - 2) * n;\n}")}, {},
+     "src/heap/deep.c:3: stack: g calls itself"),
 ]
 
 WARNS = {"src/base/warn.c": source("warn", "int emma__warn(int x);\n\nint emma__warn(int x) {\n    unsigned y = x;\n"

@@ -75,7 +75,7 @@ OBJECTS := $(NATIVE:%=$(OUT)/gcc/%) $(COMPILED:%=$(OUT)/clang/%)
 compile: $(OBJECTS)
 	$(call passed,compile,$(OBJECTS))
 
-# $(call compiler,NAME,C COMPILER,C++ COMPILER)
+# $(call compiler,NAME,C COMPILER,C++ COMPILER); gcc also tells who calls whom, for the rule stack
 define compiler
 $(OUT)/$(1)/%.o: %.c $(HERE)/stages.mk | $(TOOLS)
 	@mkdir -p $$(@D)
@@ -85,7 +85,7 @@ $(foreach ending,cc cpp,$(OUT)/$(1)/%.o: %.$(ending) $(HERE)/stages.mk | $(TOOLS
 	@$(3) $(CXX17) $(WARN) $$(room) -O2 -MMD -MP -c $$< -o $$@
 )
 endef
-$(eval $(call compiler,gcc,$(GCC),$(GXX)))
+$(eval $(call compiler,gcc,$(GCC) -fcallgraph-info=su,$(GXX)))
 $(eval $(call compiler,clang,$(CLANG),$(CLANGXX)))
 
 # --- headers compile alone, and twice; public ones also in C++ ---

@@ -231,9 +231,9 @@ static void slow_huge_pages_are_put_off(void) {
 /* The one that was tried may be nobody's, and goes back like what was freed. */
 static void tried_huge_pages_go_back(void) {
     unit_regions_reset(&regions);
-    emma_tract *first = grow(EMMA_CHUNK_SLICES, 1);
-    while (first != 0 && first->mapped_slices < EMMA_TRACT_SLICES)
-        grow(EMMA_CHUNK_SLICES, 1);
+    emma_tract *last = grow(EMMA_CHUNK_SLICES, 1);
+    while (last != 0 && (last->mapped_slices < EMMA_TRACT_SLICES || regions.mapped_slices / 8 < 2 * EMMA_CHUNK_SLICES))
+        last = grow(EMMA_CHUNK_SLICES, 1);
     regions.huge_pages_bytes = 1;
     emma_tract *tract = grow(1, 1); /* a new one, some chunks of it */
     if (tract == 0 || tract->huge_pages == 0) {
@@ -241,7 +241,7 @@ static void tried_huge_pages_go_back(void) {
         return;
     }
     uintptr_t tried = (uintptr_t)tract + EMMA_CHUNK_BYTES;
-    OK(tract != first && unit_resident_pages(tried, EMMA_CHUNK_BYTES) != 0);
+    OK(tract != last && unit_resident_pages(tried, EMMA_CHUNK_BYTES) != 0);
     IS(regions.dirty_slices, 1);
     IS(emma__regions_purge_chunk(&regions, tract, 1), 1);
     IS(regions.dirty_slices, 0);

@@ -142,9 +142,16 @@ void emma__depot_forget(emma_depot *depot) {
 
 size_t emma__depot_count(const emma_depot *depot, unsigned class) {
     size_t count = 0;
-    for (unsigned i = 0; i < EMMA_DEPOT_SLOTS; i++) {
-        emma_chain chain = ATOMIC_LOAD(&depot->shelf[class].slot[i], relaxed);
+    for (uint64_t filled = ATOMIC_LOAD(&depot->shelf[class].filled, relaxed); filled != 0; filled &= filled - 1) {
+        emma_chain chain = ATOMIC_LOAD(&depot->shelf[class].slot[emma__bits_lowest(filled)], relaxed);
         count += chain != 0 ? emma__chain_packed_count(chain) : 0;
     }
     return count;
+}
+
+size_t emma__depot_bytes(const emma_depot *depot) {
+    size_t bytes = 0;
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+        bytes += emma__depot_count(depot, class) * emma__class_size(class);
+    return bytes;
 }

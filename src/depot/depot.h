@@ -72,7 +72,8 @@ static inline bool emma__depot_has_grown(const emma_depot *depot, unsigned class
     return ATOMIC_LOAD(&depot->shelf[class].doublings, relaxed) > 0;
 }
 
-/* How many blocks of a class are in the depot. Exact when nobody else puts or gets. */
+/* How many blocks of a class are in the depot, and the bytes of all. Exact when nobody else puts or gets. */
 size_t emma__depot_count(const emma_depot *depot, unsigned class);
+size_t emma__depot_bytes(const emma_depot *depot);
 
 #endif

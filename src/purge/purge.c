@@ -57,7 +57,7 @@ size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint3
     static const free_slices most = {MOSTLY_FREE_SLICES, EMMA_CHUNK_SLICES - 1};
     static const free_slices some = {1, MOSTLY_FREE_SLICES - 1};
     size_t purged = purge_tracts(heap, slices, 0, whole, seconds);
-    purged = purge_tracts(heap, slices, purged, most, part_seconds);
+    purged = purge_tracts(heap, slices, purged, most, seconds);
     purged = purge_tracts(heap, slices, purged, some, part_seconds);
     ATOMIC_ADD(&heap->purge.purged_slices, purged, relaxed);
     return purged << EMMA_SLICE_LOG2;

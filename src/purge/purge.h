@@ -57,8 +57,9 @@ static inline void emma__purge_tick(emma_heap *heap, emma_thread *thread) {
         emma__purge_tick_due(heap, thread);
 }
 
-/* Purge up to so many slices: of chunks that are free as a whole and have been dirty for at least so many seconds, then of
- * others that have been for part_seconds, mostly free ones first; from the highest address. Returns: bytes purged. */
+/* Purge up to so many slices: of chunks that are free as a whole, then of mostly free ones, that have been dirty for at
+ * least so many seconds, then of others that have been for part_seconds; from the highest address each. Returns: bytes
+ * purged. */
 size_t emma__purge_dirty(emma_heap *heap, size_t slices, uint32_t seconds, uint32_t part_seconds);
 
 /* Send home what is cached (of thread's own cache too, if given), then purge the free pages of spans that are in use.

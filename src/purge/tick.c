@@ -13,6 +13,7 @@ enum {
     EMPTY_SHARE = 8,           /* it is nearly empty: than this */
     EMPTY_BYTES = 1 << 20,     /* or than this */
     LITTLE_BYTES = 2 << 20,    /* where less lives this may be the end */
+    ROOM_BYTES = 14 << 20,     /* of the 16 MiB that may be resident beyond what lives */
     COLLAPSE_BYTES = 16 << 20, /* from so much on caches are emptied after a collapse, however often */
     WAVES_LEAST = 2,           /* of late; one is forgotten each second */
     WAVES_MOST = 6,            /* are remembered */
@@ -29,10 +30,13 @@ static void remember_peak(emma_heap *heap, bool new_second) {
         ATOMIC_STORE(&heap->purge.used_peak_slices, next, relaxed);
 }
 
+/* Large blocks, and small ones with those in caches, which are few; but not the depot's. */
 static size_t live_bytes_of(emma_heap *heap) {
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t spans = ATOMIC_LOAD(&heap->depot.spans.slices, relaxed);
-    return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    size_t in_depot = emma__depot_bytes(&heap->depot);
+    return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + (out > in_depot ? out - in_depot : 0);
 }
 
 /* Whether next to nothing lives of what did at the peak, again and again: then the program does not mean to stay so, and
@@ -54,16 +58,34 @@ static bool makes_waves(emma_heap *heap, uint32_t passed_seconds) {
     return waves >= WAVES_LEAST;
 }
 
-size_t emma__purge_bound(emma_heap *heap) {
-    size_t live = live_bytes_of(heap);
+/* The part of the bound that does not depend on what lives. Where purges were regretted it is up to three times the
+ * option, as long as that and what else is resident beyond what lives come to no more than ROOM_BYTES. */
+static size_t floor_bytes(emma_heap *heap, size_t live) {
+    const emma_regions *regions = emma__heap_regions(heap);
+    size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
+    if (ATOMIC_LOAD(&heap->purge.patience, relaxed) == 0 || floor >= ROOM_BYTES)
+        return floor;
+    size_t known = live + (ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2) +
+                   ATOMIC_LOAD(&regions->huge_bytes, relaxed);
+    size_t committed = ATOMIC_LOAD(&regions->commit.bytes, relaxed);
+    size_t other = committed > known ? committed - known : 0;
+    size_t room = ROOM_BYTES - floor > other ? ROOM_BYTES - floor - other : 0;
+    return floor + (room < 2 * floor ? room : 2 * floor);
+}
+
+static size_t bound_for(emma_heap *heap, size_t live) {
     uint32_t patience = ATOMIC_LOAD(&heap->purge.patience, relaxed);
     size_t share = live < LITTLE_BYTES ? 0 : live >> DIRTY_SHARE_LOG2 << patience;
-    size_t floor = ATOMIC_LOAD(&heap->purge.dirty_bytes, relaxed);
+    size_t floor = floor_bytes(heap, live);
     size_t bound = floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t peak = ATOMIC_LOAD(&heap->purge.used_peak_slices, relaxed);
     size_t below_peak = (peak > used ? peak - used : 0) << EMMA_SLICE_LOG2;
     return below_peak > bound && emma__janitor_runs(heap) ? below_peak : bound;
+}
+
+size_t emma__purge_bound(emma_heap *heap) {
+    return bound_for(heap, live_bytes_of(heap));
 }
 
 static void raise(_Atomic(size_t) *peak, size_t bytes) {
@@ -172,8 +194,9 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
     if (!emma__janitor_runs(heap))
         shrink(heap, thread, now, new_second, waves);
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
-    size_t bound = emma__purge_bound(heap);
-    bool parts_wait = waves && live_bytes_of(heap) >= LITTLE_BYTES;
+    size_t live = live_bytes_of(heap);
+    size_t bound = bound_for(heap, live);
+    bool parts_wait = waves && live >= LITTLE_BYTES;
     if (dirty > bound)
         emma__purge_dirty(heap, ((dirty - bound) >> EMMA_SLICE_LOG2) + EMMA_TICK_SLICES, 0,
                           parts_wait ? PART_SECONDS : 0);

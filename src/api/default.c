@@ -23,7 +23,7 @@ void emma__tick(void) {
         emma__purge_tick(&emma__default_heap, thread);
 }
 
-/* The loaded magazine has nothing, or is not asked. Apart, so that a hit above the fine classes needs no stack frame. */
+/* The loaded magazine has nothing, or is not asked. Apart: a hit above the fine classes then needs no stack frame. */
 static EMMA_NOINLINE void *malloc_past_loaded(size_t size, emma_magazine_pair *cache) {
     if (EMMA_HAS_TLS && EMMA_LIKELY(size - 1 < EMMA_SMALL_MAX_BYTES) &&
         emma__magazines_load_spare((emma_magazines *)(void *)cache, emma__class_of(size)))

@@ -21,9 +21,9 @@
  * from it. The next owner earns half of what this one had at once, if there is so much.
  *
  * Several blocks lie in one line of the processor's caches, and threads that write to the same line slow each other
- * down (false sharing). So a thread begins with blocks of a page that nobody has blocks of, and what it frees of a class
- * of which it has asked for nothing yet is a stranger's and goes home; but not for ever, as a thread that only frees
- * needs magazines.
+ * down (false sharing). So a thread begins with blocks of a page that nobody has blocks of, and what it frees of a
+ * class of which it has asked for nothing yet is a stranger's and goes home; but not for ever, as a thread that only
+ * frees needs magazines.
  *
  * One owner at a time; others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H

@@ -38,8 +38,8 @@ bool emma__plat_purge(uintptr_t address, size_t size_bytes);
  * forbidden (Documentation/admin-guide/mm/transhuge). */
 bool emma__plat_huge_pages(uintptr_t address, size_t size_bytes, bool wanted);
 
-/* Write to the first page of memory that nobody has touched or sees. Returns: the nanoseconds of processor time that the
- * kernel, and a hypervisor below it, took to find the page; 0 where the clock is refused. Cost: two system calls. */
+/* Write to the first page of memory that nobody has touched or sees. Returns: the nanoseconds of processor time that
+ * the kernel, and a hypervisor below it, took to find the page; 0 where the clock is refused. Cost: two more calls. */
 uint64_t emma__plat_touch_ns(uintptr_t address);
 
 /* Have the pages of this range cleared in children of fork. Returns: false iff the kernel cannot (before 4.14). */

@@ -14,20 +14,21 @@
  *     all of these                        nothing happens for two seconds                          the janitor
  *     huge blocks                         at their free                                            who frees
  *
- * A chunk that goes as a whole costs one call, and gets a huge page when it is touched again; parts of one and pages of
- * spans cost many calls and a fault for each page, and take its huge page apart. So these come last, mostly free chunks
- * first, and wait where more may become free in a moment. A heap that is nearly empty (an eighth of what was used at the
- * peak) may have come to its end, and there may be no tick after this one: then all goes at once, but pages of spans
- * only if they are most of what spans have (it is asked again each time half of the rest went): where blocks are freed
- * at random few pages are free at first, and whole spans soon after. Where a heap is nearly empty again and again, twice
- * in as many seconds, the program makes waves, and wants it back: then parts go when less than 2 MiB lives.
+ * A chunk that goes as a whole costs one call, and may get a huge page when it is touched again; parts of one and pages
+ * of spans cost many calls and a fault for each page, and take its huge page apart. So these come last, and wait where
+ * more may become free in a moment. A heap that is nearly empty (an eighth of what was used at the peak) may have come
+ * to its end, and there may be no tick after this one: then all goes at once, but pages of spans only if they are most
+ * of what spans have (it is asked again each time half of the rest went): where blocks are freed at random few pages
+ * are free at first, and whole spans soon after. Where a heap is nearly empty again and again, twice in as many
+ * seconds, the program makes waves, and wants it back.
  *
  * While a janitor lives, dirty slices may stay up to what was used at the peak, and spans are left to it: that costs
  * no more than was resident already.
  *
- * The bound is the option dirty_bytes + 1/16 of what is live. A program that claims again what was just purged pays for
- * it with page faults: as long as that happens, the share doubles, up to four times what is live, and caches are left
- * alone for longer; it goes back by half each second in which no purge is regretted.
+ * The bound is the option dirty_bytes + 1/16 of what is live (no share where less than 2 MiB lives). A program that
+ * claims again what was just purged pays for it with page faults: as long as that happens, dirty_bytes counts up to
+ * three times, as far as what else is resident beyond what lives allows, the share doubles, up to four times what is
+ * live, and caches are left alone for longer; it goes back by half each second in which no purge is regretted.
  * Memory is claimed from the lowest address, so it is purged from the highest: what is reused soonest stays. A purge
  * claims what it purges as if it were allocated, so nobody ever sees half of it; one chunk at a time, so a purger that
  * is stopped holds 2 MiB.

@@ -21,7 +21,7 @@ enum {
     PART_SECONDS = 1,          /* so old is a chunk of which something is used, when parts of it are purged */
 };
 
-/* The most that the heap used of late: forgotten by an eighth in each second with a tick. A race loses a little of it. */
+/* The most that the heap used of late: forgotten by an eighth in each second with a tick. A race loses some of it. */
 static void remember_peak(emma_heap *heap, bool new_second) {
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t peak = ATOMIC_LOAD(&heap->purge.used_peak_slices, relaxed);
@@ -39,8 +39,8 @@ static size_t live_bytes_of(emma_heap *heap) {
     return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + (out > in_depot ? out - in_depot : 0);
 }
 
-/* Whether next to nothing lives of what did at the peak, again and again: then the program does not mean to stay so, and
- * is left alone for a while. */
+/* Whether next to nothing lives of what did at the peak, again and again: then the program does not mean to stay so,
+ * and is left alone for a while. */
 static bool makes_waves(emma_heap *heap, uint32_t passed_seconds) {
     emma_purge_state *purge = &heap->purge;
     uint32_t before = ATOMIC_LOAD(&purge->waves, relaxed);

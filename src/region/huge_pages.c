@@ -23,11 +23,15 @@ static bool advise(emma_tract *tract, unsigned from, unsigned to, bool wanted) {
 }
 
 static bool may_ask(emma_regions *regions) {
-    size_t least = ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed);
     size_t page_bytes = emma__regions_page_bytes(regions);
     bool fits = page_bytes * (page_bytes / sizeof(uint64_t)) <= EMMA_CHUNK_BYTES || EMMA_TORTURE;
-    return least != 0 && fits && ATOMIC_LOAD(&regions->commit.limit_bytes, relaxed) == 0 &&
-           ATOMIC_LOAD(&regions->mapped_slices, relaxed) << EMMA_SLICE_LOG2 >= least;
+    return fits && ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed) != 0 &&
+           ATOMIC_LOAD(&regions->commit.limit_bytes, relaxed) == 0;
+}
+
+static bool is_large(emma_regions *regions) {
+    return ATOMIC_LOAD(&regions->mapped_slices, relaxed) << EMMA_SLICE_LOG2 >=
+           ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed);
 }
 
 static bool ask(emma_tract *tract, unsigned from, unsigned to) {
@@ -40,16 +44,16 @@ static bool ask(emma_tract *tract, unsigned from, unsigned to) {
     return true;
 }
 
-void emma__window_ask_huge_pages(emma_tract *tract, unsigned chunk) {
-    if (may_ask(tract->owner))
+void emma__window_ask_huge_pages(emma_tract *tract, unsigned chunk, bool was_used) {
+    if (may_ask(tract->owner) && (was_used || is_large(tract->owner)))
         ask(tract, chunk, chunk + 1);
 }
 
 unsigned emma__window_try_huge_pages(emma_tract *tract, unsigned from, unsigned to) {
     emma_regions *regions = tract->owner;
     size_t mapped = ATOMIC_LOAD(&regions->mapped_slices, relaxed);
-    if (from >= to || !may_ask(regions) || mapped / 2 < ATOMIC_LOAD(&regions->huge_pages_slow, relaxed) ||
-        !ask(tract, from, from + 1))
+    if (from >= to || !may_ask(regions) || !is_large(regions) ||
+        mapped / 2 < ATOMIC_LOAD(&regions->huge_pages_slow, relaxed) || !ask(tract, from, from + 1))
         return EMMA_NO_SLICE;
     unsigned slice = from * EMMA_CHUNK_SLICES;
     bool is_slow = emma__plat_touch_ns(emma__tract_address(tract, slice)) > SLOW_NS;

@@ -121,7 +121,7 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
     }
     emma__commit_refund(&regions->commit, (size_t)emma__bits_count(purged & dirty) << EMMA_SLICE_LOG2);
     if (purged == UINT32_MAX)
-        emma__window_ask_huge_pages(tract, chunk);
+        emma__window_ask_huge_pages(tract, chunk, dirty == UINT32_MAX);
     if (purged != 0)
         emma__tract_release_bits(tract, chunk, purged, EMMA_SLICES_CLEAN);
     if (bits != purged) { /* refused (locked memory): they stay as they were, the dirty ones as if freshly so */

@@ -103,8 +103,8 @@ void emma__regions_release_purged(emma_regions *regions, uintptr_t address, unsi
 /* How many of n claimed slices are clean. */
 unsigned emma__regions_count_clean(uintptr_t address, unsigned n);
 
-/* Purge what emma__tract_claim_dirty claims of a chunk. Returns: how many slices were dirty. Cost: a system call for each
- * run. */
+/* Purge what emma__tract_claim_dirty claims of a chunk. Returns: how many slices were dirty. Cost: a system call for
+ * each run. */
 unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, unsigned chunk);
 
 /* A part of a chunk is to be purged: from now on its pages are small, until all of it was purged. Else the system would

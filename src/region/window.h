@@ -27,14 +27,17 @@ uintptr_t emma__window_map_founded(emma_directory *directory, size_t bytes);
 /* A tract is mapped in its slot: set it up and publish it. */
 void emma__window_add_tract(emma_region *region, emma_tract *tract, unsigned mapped_slices);
 
-/* A chunk of which all went back, or the chunks [from, to), never touched and nobody else's, are to have huge pages, if
- * the heap has mapped enough for that: one that is small would hold more than it uses. A heap with a limit never asks:
- * what is resident would not be what is charged (commit.h). What the heap gave back a moment ago is taken to be at hand. What it never had
- * may not be: a hypervisor that has taken free memory back must find it first, or the kernel must make room, and then a huge
- * page takes five times as long as small ones do. So the first of them is touched, and where that was slow the others,
- * and what is mapped until there is twice as much, stay small. Returns of the second one: the slice that was touched, or
- * EMMA_NO_SLICE. Cost: system calls: one; or three and a page. */
-void emma__window_ask_huge_pages(emma_tract *tract, unsigned chunk);
+/* Chunks are to have huge pages from now on: a chunk of which all went back, if all of it was used (it costs no more
+ * than before), or the heap has mapped enough for that: a small one would hold more than it uses. A heap with a limit
+ * never asks: what is resident would not be what is charged (commit.h). What the heap gave back a moment ago is taken
+ * to be at hand. Cost: a system call or two. */
+void emma__window_ask_huge_pages(emma_tract *tract, unsigned chunk, bool was_used);
+
+/* The same for the chunks [from, to), never touched and nobody else's. They may not be at hand: a hypervisor that has
+ * taken free memory back must find it first, or the kernel must make room, and then a huge page takes five times as
+ * long as small ones do. So the first of them is touched, and where that was slow the others, and what is mapped until
+ * there is twice as much, stay small. Returns: the slice that was touched, or EMMA_NO_SLICE. Cost: four system calls
+ * and a page. */
 unsigned emma__window_try_huge_pages(emma_tract *tract, unsigned from, unsigned to);
 
 #endif

@@ -9,16 +9,16 @@ enum {
     REGRET_SHARE = 64,
     TICK_MIN_BYTES = EMMA_TORTURE ? 1 << 12 : 1 << 16, /* come home to spans, where little is left of much */
     SHRINK_FLOOR_BYTES = 1 << 18,
-    SHRINK_SHARE = 2,          /* it shrank: less than this part is left */
-    EMPTY_SHARE = 8,           /* it is nearly empty: than this */
-    EMPTY_BYTES = 1 << 20,     /* or than this */
-    LITTLE_BYTES = 2 << 20,    /* where less lives this may be the end */
-    ROOM_BYTES = 14 << 20,     /* of the 16 MiB that may be resident beyond what lives */
-    COLLAPSE_BYTES = 16 << 20, /* from so much on caches are emptied after a collapse, however often */
-    WAVES_LEAST = 2,           /* of late; one is forgotten each second */
-    WAVES_MOST = 6,            /* are remembered */
-    SETTLED_SECONDS = 1,       /* for longer it has not halved again: it stays so */
-    PART_SECONDS = 1,          /* so old is a chunk of which something is used, when parts of it are purged */
+    SHRINK_SHARE = 2,         /* it shrank: less than this part is left */
+    EMPTY_SHARE = 8,          /* it is nearly empty: than this */
+    EMPTY_BYTES = 1 << 20,    /* or than this */
+    LITTLE_BYTES = 2 << 20,   /* where less lives this may be the end */
+    ROOM_BYTES = 14 << 20,    /* of the 16 MiB that may be resident beyond what lives */
+    COLLAPSE_BYTES = 8 << 20, /* from so much on caches are emptied after a collapse, however often */
+    WAVES_LEAST = 2,          /* of late; one is forgotten each second */
+    WAVES_MOST = 6,           /* are remembered */
+    SETTLED_SECONDS = 1,      /* for longer it has not halved again: it stays so */
+    PART_SECONDS = 1,         /* so old is a chunk of which something is used, when parts of it are purged */
 };
 
 /* The most that the heap used of late: forgotten by an eighth in each second with a tick. A race loses some of it. */
@@ -30,13 +30,18 @@ static void remember_peak(emma_heap *heap, bool new_second) {
         ATOMIC_STORE(&heap->purge.used_peak_slices, next, relaxed);
 }
 
-/* Large blocks, and small ones with those in caches, which are few; but not the depot's. */
+/* What is out of spans, with what is in caches, which is little; but not what the depot has. */
+static size_t out_of_depot(emma_heap *heap) {
+    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    size_t in_depot = emma__depot_bytes(&heap->depot);
+    return out > in_depot ? out - in_depot : 0;
+}
+
+/* That, and large blocks. */
 static size_t live_bytes_of(emma_heap *heap) {
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t spans = ATOMIC_LOAD(&heap->depot.spans.slices, relaxed);
-    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
-    size_t in_depot = emma__depot_bytes(&heap->depot);
-    return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + (out > in_depot ? out - in_depot : 0);
+    return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + out_of_depot(heap);
 }
 
 /* Whether next to nothing lives of what did at the peak, again and again: then the program does not mean to stay so,
@@ -99,7 +104,7 @@ static void raise(_Atomic(size_t) *peak, size_t bytes) {
  * only makes room for more. */
 static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool waves) {
     emma_purge_state *purge = &heap->purge;
-    size_t out = ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed);
+    size_t out = out_of_depot(heap);
     size_t peak = ATOMIC_LOAD(&purge->out_peak_bytes, relaxed);
     size_t out_with_slack = out + ((size_t)SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
     bool is_settled = new_second && (int32_t)(now - ATOMIC_LOAD(&purge->collected_second, relaxed)) > SETTLED_SECONDS;

@@ -168,6 +168,31 @@ static void one_thread_makes_waves(void) {
     expect_little(0);
 }
 
+/* Small blocks and large ones, as of files that are parsed: the small ones leave much in the depot. */
+static void one_thread_parses(void) {
+    enum { FILES = 6, NODES = 60000, EACH = 30, BUFFERS = NODES / EACH };
+    static void *node[NODES];
+    static void *buffer[BUFFERS];
+    without_janitor();
+    resident_at_first = storm_resident_bytes();
+    uint64_t random = storm_seed();
+    for (size_t file = 0; file < FILES; file++) {
+        for (size_t i = 0; i < NODES; i++) {
+            size_t size = 24 + storm_below(&random, 400);
+            memset(node[i] = storm_malloc(size), 1, size);
+            if (i % EACH == 0) {
+                size = 40000 + storm_below(&random, 60000);
+                memset(buffer[i / EACH] = storm_malloc(size), 1, size);
+            }
+        }
+        for (size_t i = 0; i < NODES; i++)
+            storm_free(node[i]);
+        for (size_t i = 0; i < BUFFERS; i++)
+            storm_free(buffer[i]);
+    }
+    expect_little(0);
+}
+
 static void one_thread_keeps(void) {
     without_janitor();
     resident_at_first = storm_resident_bytes();
@@ -214,6 +239,7 @@ int main(void) {
         {"idle: one thread", one_thread, 60},
         {"idle: one thread, one block in 200 stays", one_thread_keeps, 60},
         {"idle: one thread makes waves", one_thread_makes_waves, 60},
+        {"idle: one thread parses files", one_thread_parses, 60},
         {"idle: one thread shrinks its blocks by realloc", shrinks_by_realloc, 60},
         {"idle: one thread shrinks its blocks in place", shrinks_in_place, 60},
     };

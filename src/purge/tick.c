@@ -9,11 +9,12 @@ enum {
     REGRET_SHARE = 64,
     TICK_MIN_BYTES = EMMA_TORTURE ? 1 << 12 : 1 << 16, /* come home to spans, where little is left of much */
     SHRINK_FLOOR_BYTES = 1 << 18,
-    SHRINK_SHARE = 2,         /* it shrank: less than this part is left */
-    EMPTY_SHARE = 8,          /* it is nearly empty: than this */
-    EMPTY_BYTES = 1 << 20,    /* or than this */
-    LITTLE_BYTES = 2 << 20,   /* where less lives this may be the end */
-    ROOM_BYTES = 14 << 20,    /* of the 16 MiB that may be resident beyond what lives */
+    SHRINK_SHARE = 2,       /* it shrank: less than this part is left */
+    EMPTY_SHARE = 8,        /* it is nearly empty: than this */
+    EMPTY_BYTES = 1 << 20,  /* or than this */
+    LITTLE_BYTES = 2 << 20, /* where less lives this may be the end */
+    ROOM_BYTES = 14 << 20,  /* of the 16 MiB that may be resident beyond what lives */
+    MUCH_SLICES = EMMA_TORTURE ? 1 : (4 << 20) / EMMA_SLICE_BYTES, /* of spans */
     COLLAPSE_BYTES = 8 << 20, /* from so much on caches are emptied after a collapse, however often */
     WAVES_LEAST = 2,          /* of late; one is forgotten each second */
     WAVES_MOST = 6,           /* are remembered */
@@ -37,20 +38,18 @@ static size_t out_of_depot(emma_heap *heap) {
     return out > in_depot ? out - in_depot : 0;
 }
 
-/* That, and large blocks. */
-static size_t live_bytes_of(emma_heap *heap) {
+static size_t large_bytes_of(emma_heap *heap) {
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t spans = ATOMIC_LOAD(&heap->depot.spans.slices, relaxed);
-    return ((used > spans ? used - spans : 0) << EMMA_SLICE_LOG2) + out_of_depot(heap);
+    return (used > spans ? used - spans : 0) << EMMA_SLICE_LOG2;
 }
 
 /* Whether next to nothing lives of what did at the peak, again and again: then the program does not mean to stay so,
  * and is left alone for a while. */
-static bool makes_waves(emma_heap *heap, uint32_t passed_seconds) {
+static bool makes_waves(emma_heap *heap, size_t live, uint32_t passed_seconds) {
     emma_purge_state *purge = &heap->purge;
     uint32_t before = ATOMIC_LOAD(&purge->waves, relaxed);
     uint32_t waves = before > passed_seconds ? before - passed_seconds : 0;
-    size_t live = live_bytes_of(heap);
     size_t peak = ATOMIC_LOAD(&purge->used_peak_slices, relaxed) << EMMA_SLICE_LOG2;
     if (live > peak / 2) {
         ATOMIC_STORE(&purge->has_risen, 1, relaxed);
@@ -90,7 +89,7 @@ static size_t bound_for(emma_heap *heap, size_t live) {
 }
 
 size_t emma__purge_bound(emma_heap *heap) {
-    return bound_for(heap, live_bytes_of(heap));
+    return bound_for(heap, large_bytes_of(heap) + out_of_depot(heap));
 }
 
 static void raise(_Atomic(size_t) *peak, size_t bytes) {
@@ -98,13 +97,18 @@ static void raise(_Atomic(size_t) *peak, size_t bytes) {
         ATOMIC_STORE(peak, bytes, relaxed); /* a race loses a little of it */
 }
 
+/* Whether spans have more than what is not worth a look: what is out of them may be little. */
+static bool spans_have_much(const emma_heap *heap) {
+    return ATOMIC_LOAD(&heap->depot.spans.slices, relaxed) > MUCH_SLICES;
+}
+
 /* Give back what shrinking left in caches and spans: what is cached, each time half of what was out has come home (or
  * seven eighths, however often that was regretted), as a cached block keeps a whole chunk from being free; pages
  * between live blocks when the heap is nearly empty, or two seconds later, as they cost a fault each if the program
- * only makes room for more. */
-static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_second, bool waves) {
+ * only makes room for more. Returns: what is out then. */
+static size_t shrink(emma_heap *heap, emma_thread *thread, size_t out, bool new_second, bool waves) {
     emma_purge_state *purge = &heap->purge;
-    size_t out = out_of_depot(heap);
+    uint32_t now = ATOMIC_LOAD(&emma__heap_regions(heap)->now_seconds, relaxed);
     size_t peak = ATOMIC_LOAD(&purge->out_peak_bytes, relaxed);
     size_t out_with_slack = out + ((size_t)SHRINK_FLOOR_BYTES << 2 * ATOMIC_LOAD(&purge->patience, relaxed));
     bool is_settled = new_second && (int32_t)(now - ATOMIC_LOAD(&purge->collected_second, relaxed)) > SETTLED_SECONDS;
@@ -113,11 +117,10 @@ static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_
     bool has_collapsed = (out < cached_at / EMPTY_SHARE && cached_at > COLLAPSE_BYTES) ||
                          (out < cached_at / SHRINK_SHARE && out < EMPTY_BYTES && peak > COLLAPSE_BYTES);
     bool is_empty = out < peak / EMPTY_SHARE || (has_halved && out < EMPTY_BYTES);
-    bool may_end = is_empty && !waves && peak > EMPTY_BYTES;
+    bool may_end = is_empty && !waves && spans_have_much(heap);
     if (may_end && out >= EMPTY_BYTES && !emma__purge_pays(heap)) {
-        may_end = false;
-        ATOMIC_STORE(&purge->out_peak_bytes, peak / 2,
-                     relaxed); /* so that it is asked again when half of that is left */
+        may_end = false; /* it is asked again when half of that is left */
+        ATOMIC_STORE(&purge->out_peak_bytes, peak / 2, relaxed);
     }
     if (may_end || (is_settled && out_with_slack < peak / SHRINK_SHARE)) {
         emma__purge_compact(heap, thread);
@@ -125,7 +128,10 @@ static void shrink(emma_heap *heap, emma_thread *thread, uint32_t now, bool new_
         emma__heap_collect(heap, thread);
         ATOMIC_STORE(&purge->collected_peak_bytes, ATOMIC_LOAD(&heap->depot.spans.out_bytes, relaxed), relaxed);
         ATOMIC_STORE(&purge->collected_second, now, relaxed);
+    } else {
+        return out;
     }
+    return out_of_depot(heap);
 }
 
 /* How much a count has grown since this was asked last; another thread may have asked with a later one. */
@@ -161,7 +167,7 @@ static void learn(emma_heap *heap, size_t freed_ever, bool new_second) {
 
 /* How much is to come home until the next tick: half of what is out, where that is the rest of much. */
 static size_t bytes_to_next(const emma_heap *heap, size_t out) {
-    if (out >= 2 * (size_t)EMMA_TICK_BYTES || ATOMIC_LOAD(&heap->purge.out_peak_bytes, relaxed) <= EMPTY_BYTES)
+    if (out >= 2 * (size_t)EMMA_TICK_BYTES || !spans_have_much(heap))
         return EMMA_TICK_BYTES;
     return out > 2 * (size_t)TICK_MIN_BYTES ? out / 2 : TICK_MIN_BYTES;
 }
@@ -195,11 +201,12 @@ void emma__purge_tick_due(emma_heap *heap, emma_thread *thread) {
         emma__purge_dirty(heap, freed - ticked, old, old);
     emma__janitor_start(heap);
     remember_peak(heap, new_second);
-    bool waves = makes_waves(heap, passed);
+    out = out_of_depot(heap);
+    bool waves = makes_waves(heap, large_bytes_of(heap) + out, passed);
     if (!emma__janitor_runs(heap))
-        shrink(heap, thread, now, new_second, waves);
+        out = shrink(heap, thread, out, new_second, waves);
     size_t dirty = ATOMIC_LOAD(&regions->dirty_slices, relaxed) << EMMA_SLICE_LOG2;
-    size_t live = live_bytes_of(heap);
+    size_t live = large_bytes_of(heap) + out;
     size_t bound = bound_for(heap, live);
     bool parts_wait = waves && live >= LITTLE_BYTES;
     if (dirty > bound)

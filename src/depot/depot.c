@@ -152,7 +152,6 @@ size_t emma__depot_count(const emma_depot *depot, unsigned class) {
 size_t emma__depot_bytes(const emma_depot *depot) {
     size_t bytes = 0;
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
-        if (ATOMIC_LOAD(&depot->shelf[class].filled, relaxed) != 0)
-            bytes += emma__depot_count(depot, class) * emma__class_size(class);
+        bytes += emma__depot_count(depot, class) * emma__class_size(class);
     return bytes;
 }

@@ -68,6 +68,10 @@ static void dirty_memory_is_bounded(void) {
 static void the_bound_is_an_option(void) {
     fresh();
     IS(emma__purge_bound(&heap), heap.purge.dirty_bytes);
+    heap.purge.patience = 1; /* a purge was regretted */
+    IS(emma__purge_bound(&heap), 3 * heap.purge.dirty_bytes);
+    heap.purge.dirty_bytes = 8 << 20; /* as far as there is room in the 16 MiB */
+    OK(emma__purge_bound(&heap) > heap.purge.dirty_bytes && emma__purge_bound(&heap) <= 14 << 20);
     fresh();
     heap.purge.dirty_bytes = 0;
     for (unsigned i = 0; i < 40; i++)
@@ -152,22 +156,33 @@ static void parts_of_chunks_go_later(void) {
     OK(unit_heap_sound(&heap, 0));
 }
 
-/* But where next to nothing is used any more, all goes at once: this may be the last call. */
-static void the_end_of_a_wave_goes_at_once(void) {
+/* Fill some chunks with blocks of an eighth of one, and free of each eight the last ones, as a program that makes waves. */
+static void wave_of_eighths(unsigned chunks, unsigned kept) {
+    enum { EIGHTH_BYTES = EMMA_CHUNK_BYTES / 8 };
     fresh();
     heap.purge.dirty_bytes = 0;
     make_waves();
-    enum { BLOCKS = 64, BLOCK_BYTES = EMMA_CHUNK_BYTES / 8, KEPT = 32 };
-    for (unsigned i = 0; i < BLOCKS; i++)
-        held[i] = alloc_filled(BLOCK_BYTES, i);
+    for (unsigned i = 0; i < 8 * chunks; i++)
+        held[i] = alloc_filled(EIGHTH_BYTES, i);
     regions()->now_seconds = emma__plat_seconds();
-    for (unsigned i = 0; i < BLOCKS; i++)
-        if (i % KEPT != 5)
+    for (unsigned i = 0; i < 8 * chunks; i++)
+        if (i % 8 >= kept)
             free_and_tick(held[i]);
-    OK(dirty_bytes() <= EMMA_CHUNK_BYTES + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES);
-    for (unsigned i = 5; i < BLOCKS; i += KEPT)
-        OK(unit_is_filled(held[i], BLOCK_BYTES, i));
+    for (unsigned i = 0; i < 8 * chunks; i++)
+        OK(i % 8 >= kept || unit_is_filled(held[i], EIGHTH_BYTES, i));
     OK(unit_heap_sound(&heap, 0));
+}
+
+/* But where next to nothing of a chunk is used, it goes at once. */
+static void mostly_free_chunks_go_at_once(void) {
+    wave_of_eighths(8, 1);
+    OK(dirty_bytes() <= EMMA_CHUNK_BYTES + EMMA_TICK_SLICES * (size_t)EMMA_SLICE_BYTES);
+}
+
+/* And where next to nothing lives any more, all goes at once: this may be the last call. */
+static void the_end_of_a_wave_goes_at_once(void) {
+    wave_of_eighths(2, 3);
+    OK(dirty_bytes() <= (EMMA_TICK_SLICES + 1) * (size_t)EMMA_SLICE_BYTES + EMMA_CHUNK_BYTES / 8);
 }
 
 /* A heap of small blocks, most of them freed: spans that are empty or nearly so cost what their live blocks need. */
@@ -262,6 +277,7 @@ TAP_MAIN({"dirty memory is bounded at every step", dirty_memory_is_bounded},
          {"the bound is an option", the_bound_is_an_option},
          {"the highest address is purged first", purges_from_the_top}, {"young dirty memory stays", young_memory_stays},
          {"parts of chunks go a second later", parts_of_chunks_go_later},
+         {"of mostly free chunks at once", mostly_free_chunks_go_at_once},
          {"at the end of a wave at once", the_end_of_a_wave_goes_at_once},
          {"compaction gives pages back", compaction_gives_pages_back},
          {"one compaction at a time", one_compaction_at_a_time}, {"an empty heap is purged", an_empty_heap_is_purged},

@@ -30,15 +30,18 @@ uint64_t emma__plat_random_hint(void) {
     return seed ^ seed >> 33;
 }
 
+static struct timespec64 read_clock(long id) {
+    struct timespec64 now = {0, 0}; /* and so it stays where the call is refused */
+    emma__syscall(EMMA_SYS_clock_gettime, id, (long)&now, 0, 0, 0, 0);
+    return now;
+}
+
 uint32_t emma__plat_seconds(void) {
-    struct timespec64 now = {0, 0};
-    emma__syscall(EMMA_SYS_clock_gettime, CLOCK_MONOTONIC_COARSE_ID, (long)&now, 0, 0, 0, 0);
-    return (uint32_t)now.seconds;
+    return (uint32_t)read_clock(CLOCK_MONOTONIC_COARSE_ID).seconds;
 }
 
 static uint64_t thread_ns(void) {
-    struct timespec64 now = {0, 0};
-    emma__syscall(EMMA_SYS_clock_gettime, CLOCK_THREAD_CPUTIME, (long)&now, 0, 0, 0, 0);
+    struct timespec64 now = read_clock(CLOCK_THREAD_CPUTIME);
     return (uint64_t)now.seconds * 1000000000 + (uint64_t)now.nanoseconds;
 }
 

@@ -1,7 +1,7 @@
 # conformance.mk: included by the top Makefile, which defines EMMA_MALLOC_SO and EMMA_MALLOC_A.
 # Options: make conformance CONFORMANCE_ARGS="--allocators emma,glibc 'glibc/*'"
 #
-#   make conformance          foreign suites; CONFORMANCE_ARGS as above
+#   make conformance          foreign suites; CONFORMANCE_ARGS="--allocators emma,glibc 'glibc/*'"
 
 .PHONY: conformance
 conformance: $(EMMA_MALLOC_SO) $(EMMA_MALLOC_A)

@@ -1,6 +1,8 @@
 # heaps.mk: `make test-heaps`: heaps that are made. Included by the top Makefile. HEAPS_TESTS="limit_test" for some of them.
 #
 # Linked with the core's own objects, so that the tests see the heaps' structures; libc lives on its own malloc.
+#
+#   make test-heaps           heaps that are made: limits, handlers, accounts, thousands of them
 
 HEAPS_OUT     := $(BUILD)/tests/heaps
 HEAPS_CFLAGS  := -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fno-builtin -pthread $(VARIANT)

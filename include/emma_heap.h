@@ -196,6 +196,18 @@ EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
 
+/* Limits for all heaps of this copy of emma together, the default one and all that are made; 0: none. What is lent to
+ * heaps, and what comes from sources of theirs, does not count. emma_set_limit(emma_cgroup_limit() / 10 * 9) keeps a
+ * process below its control group's limit, with a tenth for what is not emma's; with libemma-malloc EMMA_CONF=limit=cgroup
+ * does that. Both are best set before much memory is used, as emma_heap_set_limit says.
+ * At the limit, the heap that is asked and the default heap give back what they do not use; then handlers are asked, then
+ * NULL is returned. The soft limit's handler gets the heap that passed it and what all have committed. NULL: none. */
+EMMA_API void emma_set_limit(size_t limit_bytes) EMMA_NOEXCEPT;
+EMMA_API void emma_set_soft_limit(size_t soft_limit_bytes, emma_soft_limit *handler, void *context) EMMA_NOEXCEPT;
+
+/* What counts against these limits. Cost: one load. */
+EMMA_API size_t emma_committed_bytes(void) EMMA_NOEXCEPT;
+
 /* Another log, or none (NULL), for any heap, the default one too. Who is at telling something meanwhile may still tell
  * the old log, or the new one with the old context. */
 EMMA_API void emma_heap_set_log(emma_heap *heap, emma_heap_log *log, void *context) EMMA_NOEXCEPT;

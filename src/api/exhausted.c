@@ -1,6 +1,7 @@
 /* exhausted.c: what is done before an allocation fails. Interface in fast.h, handlers in emma_heap.h.
  *
- *     round 0    what is not in use goes back (only that makes room below a limit)
+ *     round 0    what is not in use goes back (only that makes room below a limit); the default heap's too, which has
+ *                the most of it, where there is a limit for all heaps
  *     round 1    the thread's handler, once; else the heap's; if that says no, the one for all heaps
  *     further    again from the begin, as long as a handler says that something has changed: what it freed is not yet
  *                given back */
@@ -55,8 +56,14 @@ static __attribute__((noinline)) bool ask_below(emma_heap *heap, size_t size) {
     return again;
 }
 
+static size_t make_room(emma_heap *heap) {
+    size_t bytes = emma_heap_collect(heap);
+    bool all_are_limited = ATOMIC_LOAD(&emma__heap_directory(heap)->all.limit_bytes, relaxed) != 0;
+    return heap != &emma__default_heap && all_are_limited ? bytes + emma_collect() : bytes;
+}
+
 static bool give_chance(emma_heap *heap, size_t size, unsigned *round, bool is_limited) {
-    if ((*round)++ == 0 && is_limited && emma_heap_collect(heap) != 0)
+    if ((*round)++ == 0 && is_limited && make_room(heap) != 0)
         return true;
     if ((uintptr_t)__builtin_frame_address(0) < asking)
         return false;
@@ -68,7 +75,8 @@ bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {
     if (size > PTRDIFF_MAX)
         return false; /* that is not for want of memory */
     const emma_commit *commit = emma__heap_commit(heap);
-    bool is_limited = commit != 0 && ATOMIC_LOAD(&commit->limit_bytes, relaxed) != 0;
+    bool is_limited = emma__heap_is_lent(heap) ? commit != 0 && ATOMIC_LOAD(&commit->limit_bytes, relaxed) != 0
+                                               : emma__regions_are_limited(emma__heap_regions(heap));
     if (*round == 0 && is_limited)
         emma__tell(heap, (emma_event){EMMA_EVENT_LIMIT, size, 0});
     bool again = give_chance(heap, size, round, is_limited);

@@ -115,6 +115,14 @@ void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) {
     ATOMIC_STORE(&heap->wishes.soft_limit_bytes, soft_limit_bytes, relaxed);
 }
 
+void emma_set_limit(size_t limit_bytes) {
+    ATOMIC_STORE(&directory()->all.limit_bytes, limit_bytes, relaxed);
+}
+
+size_t emma_committed_bytes(void) {
+    return ATOMIC_LOAD(&directory()->all.bytes, relaxed);
+}
+
 static void *get_once(emma_heap *heap, size_t size, size_t align) {
     return align <= EMMA_BLOCK_ALIGN ? emma__heap_alloc(heap, 0, 0, size)
                                      : emma__heap_alloc_aligned(heap, 0, 0, size, align);

@@ -24,14 +24,46 @@ void emma__tell(emma_heap *heap, emma_event event) {
         tell(heap, &event);
 }
 
+/* Returns: whether what is committed is above a limit now, and was not when this was asked last. */
+static bool has_passed(size_t committed, size_t soft, _Atomic(uint32_t) *passed) {
+    if (committed > soft)
+        return ATOMIC_EXCHANGE(passed, 1, relaxed) == 0;
+    ATOMIC_STORE(passed, 0, relaxed);
+    return false;
+}
+
 static EMMA_COLD void look_at_soft_limit(emma_heap *heap, size_t soft) {
     emma_heap_wishes *wishes = &heap->wishes;
     const emma_commit *commit = emma__heap_commit(heap);
     size_t committed = commit != 0 ? ATOMIC_LOAD(&commit->bytes, relaxed) : 0;
-    if (committed <= soft)
-        ATOMIC_STORE(&wishes->soft_passed, 0, relaxed);
-    else if (ATOMIC_EXCHANGE(&wishes->soft_passed, 1, relaxed) == 0 && wishes->on_soft_limit != 0)
+    if (has_passed(committed, soft, &wishes->soft_passed) && wishes->on_soft_limit != 0)
         wishes->on_soft_limit(heap, committed, wishes->context);
+}
+
+/* The soft limit of all heaps: one who sets it while another asks may be called once more with the old context. */
+static struct {
+    _Atomic(size_t) bytes; /* 0: none */
+    _Atomic(uint32_t) passed;
+    _Atomic(emma_soft_limit *) function;
+    _Atomic(void *) context;
+} all_soft;
+
+void emma_set_soft_limit(size_t soft_limit_bytes, emma_soft_limit *function, void *context) {
+    ATOMIC_STORE(&all_soft.bytes, 0, relaxed);
+    ATOMIC_STORE(&all_soft.function, 0, release);
+    ATOMIC_STORE(&all_soft.context, context, release);
+    ATOMIC_STORE(&all_soft.function, function, release); /* pairs with look_at_all */
+    ATOMIC_STORE(&all_soft.passed, 0, relaxed);
+    ATOMIC_STORE(&all_soft.bytes, function != 0 ? soft_limit_bytes : 0, release);
+}
+
+static EMMA_COLD void look_at_all(emma_heap *heap, size_t soft) {
+    size_t committed = emma_committed_bytes();
+    if (!has_passed(committed, soft, &all_soft.passed))
+        return;
+    emma_soft_limit *function = ATOMIC_LOAD(&all_soft.function, acquire);
+    if (function != 0)
+        function(heap, committed, ATOMIC_LOAD(&all_soft.context, acquire));
 }
 
 void emma__heap_tick(emma_heap *heap) {
@@ -44,4 +76,7 @@ void emma__heap_tick(emma_heap *heap) {
     size_t soft = ATOMIC_LOAD(&heap->wishes.soft_limit_bytes, relaxed);
     if (EMMA_UNLIKELY(soft != 0))
         look_at_soft_limit(heap, soft);
+    soft = ATOMIC_LOAD(&all_soft.bytes, relaxed);
+    if (EMMA_UNLIKELY(soft != 0))
+        look_at_all(heap, soft);
 }

@@ -1,9 +1,10 @@
 /* options.c: see options.h. */
 #include "ctl/options.h"
 
+#include "ctl/cgroup.h"
 #include "purge/purge.h"
 
-typedef enum kind { JANITOR, CACHE, SIZE, NUMBER } kind;
+typedef enum kind { JANITOR, CACHE, SIZE, NUMBER, LIMIT } kind;
 
 typedef struct option {
     const char *key;
@@ -27,6 +28,8 @@ static bool is_choice(const option *which) {
 }
 
 static _Atomic(size_t) *word_of(emma_heap *heap, const option *which) {
+    if (which->kind == LIMIT)
+        return &emma__heap_directory(heap)->all.limit_bytes;
     return (_Atomic(size_t) *)(void *)((char *)heap + which->offset);
 }
 
@@ -70,6 +73,28 @@ static const char *parse_number(const char *text, bool units, size_t *value) {
     return ends(*at) ? at : 0;
 }
 
+static const char *parse_limit(const char *text, size_t *value) {
+    const char *end = skip(text, "cgroup");
+    if (end == 0 || !ends(*end))
+        return parse_number(text, true, value);
+    *value = emma__cgroup_limit() / 10 * 9;
+    return end;
+}
+
+static const char *parse(const char *text, kind which, size_t *value) {
+    switch (which) {
+    case JANITOR:
+    case CACHE:
+        return parse_choice(text, which, value);
+    case LIMIT:
+        return parse_limit(text, value);
+    case SIZE:
+    case NUMBER:
+        break;
+    }
+    return parse_number(text, which == SIZE, value);
+}
+
 /* Parse one "key=value" and apply it. Returns: what follows, or NULL. */
 static const char *apply_one(emma_heap *heap, const char *text) {
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
@@ -78,8 +103,7 @@ static const char *apply_one(emma_heap *heap, const char *text) {
             continue;
         size_t value = 0;
         value_text++;
-        const char *end = is_choice(&table[i]) ? parse_choice(value_text, table[i].kind, &value)
-                                               : parse_number(value_text, table[i].kind == SIZE, &value);
+        const char *end = parse(value_text, table[i].kind, &value);
         if (end != 0)
             ATOMIC_STORE(word_of(heap, &table[i]), value, relaxed);
         return end;

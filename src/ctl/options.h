@@ -1,7 +1,7 @@
 /* options.h: what can be set at run time, in one table. From it come the parser and the help; docs/TUNING.md says more.
  *
- * An option string is "key=value,key=value"; sizes take K, M or G. Options are words of the heap, read by the layers
- * that they concern; nothing below ctl knows of option strings. */
+ * An option string is "key=value,key=value"; sizes take K, M or G. Options are words of the heap (but the limit is of all heaps), read by the
+ * layers that they concern; nothing below ctl knows of option strings. */
 #ifndef EMMA_CTL_OPTIONS_H
 #define EMMA_CTL_OPTIONS_H
 
@@ -16,7 +16,9 @@
     X(dirty_seconds, purge.dirty_seconds, NUMBER, "how long a free page may stay dirty while the process works")       \
     X(huge_pages, depot.spans.regions.huge_pages_bytes, SIZE,                                                          \
       "how much memory must be mapped for more to be asked for in huge pages; 0: never")                               \
-    X(cache, wishes.cache, CACHE, "thread or cpu: whether each thread or each processor has a cache")
+    X(cache, wishes.cache, CACHE, "thread or cpu: whether each thread or each processor has a cache")                  \
+    X(limit, wishes, LIMIT,                                                                                            \
+      "how much memory all heaps may have together; cgroup: nine tenths of the group's; 0: no limit")
 
 /* Apply an option string to a heap. Returns: NULL if all of it was understood, else the first part that was not (what
  * comes before it is applied). Threads: any; each option is one store. */

@@ -38,7 +38,7 @@ static bool grow(emma_heap *heap, size_t more) {
         return false;
     size_t charged = pages(heap, brk->length_bytes + more);
     if (charged > brk->charged_bytes) {
-        if (!emma__commit_charge(&emma__heap_regions(heap)->commit, charged - brk->charged_bytes))
+        if (!emma__regions_charge(emma__heap_regions(heap), charged - brk->charged_bytes))
             return false;
         brk->charged_bytes = charged;
     }
@@ -56,7 +56,7 @@ static bool shrink(emma_heap *heap, size_t less) {
     if (bytes == 0)
         return true;
     if (emma__plat_purge(brk->base + from, bytes)) {
-        emma__commit_refund(&emma__heap_regions(heap)->commit, bytes);
+        emma__regions_refund(emma__heap_regions(heap), bytes);
         brk->charged_bytes = from;
     } else {
         __builtin_memset((void *)(brk->base + from), 0, bytes); // NOLINT(performance-no-int-to-ptr)

@@ -30,10 +30,9 @@ static size_t slots_at(void) {
 static void begin_cpu_caches(emma_heap *heap, size_t limit_bytes) {
     emma__cpu_init(&heap->cpu, (uintptr_t)heap + slots_at(), limit_bytes / LIMIT_SHARE);
     size_t touched = (size_t)heap->cpu.rseq.cpus * EMMA_RSEQ_SLOT_BYTES;
-    if (limit_bytes != 0 && touched > limit_bytes / LIMIT_SHARE)
+    if ((limit_bytes != 0 && touched > limit_bytes / LIMIT_SHARE) ||
+        !emma__regions_charge_founder(emma__heap_regions(heap), touched))
         ATOMIC_STORE(&heap->cpu.slots, 0, relaxed);
-    else
-        emma__regions_charge_founder(emma__heap_regions(heap), touched);
 }
 
 emma_heap *emma__heap_make(emma_directory *directory, size_t limit_bytes, unsigned flags) {

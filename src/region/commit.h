@@ -1,4 +1,4 @@
-/* commit.h: how much of a heap's memory may be resident, and its limit.
+/* commit.h: how much memory of a heap, and of all heaps together, may be resident, and its limit.
  *
  * Charged before memory may be touched, refunded after it was given back; so what is resident never exceeds what is
  * charged, and that never exceeds the limit:
@@ -32,6 +32,11 @@ static inline bool emma__commit_charge(emma_commit *commit, size_t bytes) {
             return false;
     } while (!ATOMIC_CAS(&commit->bytes, &before, before + bytes, relaxed));
     return true;
+}
+
+/* What is resident already, limit or not. */
+static inline void emma__commit_charge_anyway(emma_commit *commit, size_t bytes) {
+    ATOMIC_ADD(&commit->bytes, bytes, relaxed);
 }
 
 /* What was charged could not be had. */

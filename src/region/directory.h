@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "region/commit.h"
 #include "region/ranges.h"
 
 typedef enum emma_granule {
@@ -33,6 +34,7 @@ typedef struct emma_directory {
     _Atomic(uint8_t) entry[(size_t)1 << (EMMA_ADDRESS_LOG2 - EMMA_TRACT_LOG2)];
     _Atomic(uint64_t) next_place; /* where the next made heap is looked for: only a hint (window.c) */
     _Atomic(uint64_t) made;       /* heaps made and not destroyed */
+    emma_commit all;              /* of all heaps together, but those whose memory is lent or has a source */
     _Atomic(struct emma_huge *) huge[EMMA_HUGE_LEAVES]; /* arrays of their records, made when needed (huge.h) */
     emma_ranges ranges;                                 /* what was lent to heaps: where entry says NONE */
 } emma_directory;

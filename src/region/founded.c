@@ -16,12 +16,16 @@ static emma_region *region_in(const emma_tract *tract) {
     return (emma_region *)emma__tract_address(tract, EMMA_TRACT_META_SLICES); // NOLINT(performance-no-int-to-ptr)
 }
 
-void emma__regions_charge_founder(emma_regions *regions, size_t bytes) {
+bool emma__regions_charge_founder(emma_regions *regions, size_t bytes) {
+    if (!emma__regions_charge(regions, bytes))
+        return false;
     regions->founded_bytes += bytes;
-    ATOMIC_ADD(&regions->commit.bytes, bytes, relaxed);
+    return true;
 }
 
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices) {
+    if (!emma__commit_charge(&directory->all, EMMA_FOUNDED_BYTES))
+        return 0;
     bool is_packed = ATOMIC_ADD(&directory->made, 1, relaxed) >= PACK_FROM;
     unsigned least = FIRST_SLICES + slices + STEP_SLICES;
     unsigned mapped = is_packed ? EMMA_TRACT_SLICES : least;
@@ -32,6 +36,7 @@ uintptr_t emma__regions_found(emma_directory *directory, unsigned slices) {
     }
     if (address == 0) {
         ATOMIC_SUB(&directory->made, 1, relaxed);
+        emma__commit_cancel(&directory->all, EMMA_FOUNDED_BYTES);
         return 0;
     }
     emma_tract *tract = emma__tract_of(address);
@@ -54,7 +59,8 @@ void emma__regions_settle(emma_regions *regions, emma_directory *directory, uint
     regions->mapped_slices = mapped;
     regions->used_slices = used;
     regions->growing = tract;
-    emma__regions_charge_founder(regions, EMMA_FOUNDED_BYTES);
+    regions->founded_bytes = EMMA_FOUNDED_BYTES;
+    emma__commit_charge_anyway(&regions->commit, EMMA_FOUNDED_BYTES); /* and all heaps by emma__regions_found */
     region->owner = regions;
     ATOMIC_STORE(&regions->first, region, release);
     emma__window_add_tract(region, tract, mapped);
@@ -72,6 +78,7 @@ void emma__regions_destroy(emma_regions *regions) {
     emma_directory *directory = regions->directory;
     uintptr_t founded = regions->founded;
     emma__huge_release_all(regions);
+    size_t charged = ATOMIC_LOAD(&regions->commit.bytes, relaxed);
     emma_tract *next_tract;
     for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0; tract = next_tract) {
         next_tract = emma__regions_next_tract(regions, tract);
@@ -84,9 +91,11 @@ void emma__regions_destroy(emma_regions *regions) {
         if (region->header_bytes != 0)
             emma__plat_unmap((uintptr_t)region, region->header_bytes);
     }
+    if (founded != EMMA_NO_BASE)
+        unmap_tract(directory, emma__tract_of(founded));
+    emma__commit_refund(&directory->all, charged);
     if (founded == EMMA_NO_BASE)
         return;
-    unmap_tract(directory, emma__tract_of(founded));
     ATOMIC_SUB(&directory->made, 1, relaxed);
     ATOMIC_STORE(&directory->next_place, founded >> EMMA_TRACT_LOG2, relaxed); /* its tables are warm */
 }

@@ -35,7 +35,7 @@ static void be_dirty(emma_tract *tract, unsigned slice) {
     unsigned chunk = slice / EMMA_CHUNK_SLICES;
     ATOMIC_STORE(&tract->dirty_since[chunk], ATOMIC_LOAD(&regions->now_seconds, relaxed), relaxed);
     ATOMIC_ADD(&regions->dirty_slices, 1, relaxed);
-    ATOMIC_ADD(&regions->commit.bytes, EMMA_SLICE_BYTES, relaxed); /* there is no limit: emma__window_try_huge_pages */
+    emma__regions_charge_anyway(regions, EMMA_SLICE_BYTES); /* there is no limit: emma__window_try_huge_pages */
     ATOMIC_OR(&tract->chunk[chunk], UINT64_C(1) << slice % EMMA_CHUNK_SLICES, relaxed);
 }
 
@@ -84,11 +84,11 @@ static emma_map_result map_tract(emma_region *region, uintptr_t address, unsigne
                                                         : STEP_SLICES_MIN;
     unsigned end = (unsigned)(run + n < step ? step : run + n);
     size_t own_bytes = (size_t)EMMA_TRACT_META_SLICES << EMMA_SLICE_LOG2;
-    if (!emma__commit_charge(&regions->commit, own_bytes))
+    if (!emma__regions_charge(regions, own_bytes))
         return EMMA_MAP_REFUSED;
     emma_map_result result = map_slices(address, 0, &end, run + n);
     if (result != EMMA_MAP_DONE) {
-        emma__commit_cancel(&regions->commit, own_bytes);
+        emma__regions_cancel(regions, own_bytes);
         return result;
     }
     emma_tract *tract = emma__tract_of(address);

@@ -80,7 +80,7 @@ static void begin(emma_huge *huge, emma_region *region, uintptr_t address, size_
 
 emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t align_bytes) {
     size_t bytes = emma__bits_align_up(size_bytes + (size_bytes == 0), emma__regions_page_bytes(regions));
-    if ((bytes + align_bytes) >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS || !emma__commit_charge(&regions->commit, bytes))
+    if ((bytes + align_bytes) >> EMMA_TRACT_LOG2 >= EMMA_REGION_TRACTS || !emma__regions_charge(regions, bytes))
         return 0;
 
     emma_region *region;
@@ -94,7 +94,7 @@ emma_huge *emma__huge_claim(emma_regions *regions, size_t size_bytes, size_t ali
     }
     if (address != 0 && emma__regions_unmap(address, bytes))
         emma__regions_release_slots(region, address, emma__region_slots_for(bytes));
-    emma__commit_cancel(&regions->commit, bytes);
+    emma__regions_cancel(regions, bytes);
     return 0;
 }
 
@@ -111,7 +111,7 @@ static void forget(emma_region *region, uintptr_t address, size_t bytes, bool ar
     note(region, address, false);
     ATOMIC_SUB(&regions->huge_bytes, bytes, relaxed);
     ATOMIC_SUB(&regions->huge_count, 1, relaxed);
-    emma__commit_refund(&regions->commit, bytes);
+    emma__regions_refund(regions, bytes);
     if (are_free)
         emma__regions_release_slots(region, address, emma__region_slots_for(bytes));
 }
@@ -155,7 +155,7 @@ static bool shrink(emma_regions *regions, emma_huge *huge, size_t bytes) {
         return false;
     }
     ATOMIC_SUB(&regions->huge_bytes, less, relaxed);
-    emma__commit_refund(&regions->commit, less);
+    emma__regions_refund(regions, less);
     ATOMIC_STORE(&huge->usable_bytes, bytes, release);
     emma__regions_release_slots(ATOMIC_LOAD(&huge->region, relaxed), address + ((uintptr_t)after << EMMA_TRACT_LOG2),
                                 before - after);
@@ -169,13 +169,13 @@ static bool grow(emma_regions *regions, emma_huge *huge, size_t bytes) {
     unsigned after = emma__region_slots_for(bytes);
     uintptr_t slots_end = huge->block + ((uintptr_t)before << EMMA_TRACT_LOG2);
     size_t more = bytes - usable_bytes;
-    if (!emma__commit_charge(&regions->commit, more))
+    if (!emma__regions_charge(regions, more))
         return false;
     bool claimed = emma__regions_claim_slots_at(region, slots_end, after - before);
     if (!claimed || !emma__plat_resize(huge->block, usable_bytes, bytes)) {
         if (claimed)
             emma__regions_release_slots(region, slots_end, after - before);
-        emma__commit_cancel(&regions->commit, more);
+        emma__regions_cancel(regions, more);
         return false;
     }
     ATOMIC_ADD(&regions->huge_bytes, more, relaxed);

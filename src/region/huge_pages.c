@@ -25,8 +25,7 @@ static bool advise(emma_tract *tract, unsigned from, unsigned to, bool wanted) {
 static bool may_ask(emma_regions *regions) {
     size_t page_bytes = emma__regions_page_bytes(regions);
     bool fits = page_bytes * (page_bytes / sizeof(uint64_t)) <= EMMA_CHUNK_BYTES || EMMA_TORTURE;
-    return fits && ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed) != 0 &&
-           ATOMIC_LOAD(&regions->commit.limit_bytes, relaxed) == 0;
+    return fits && ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed) != 0 && !emma__regions_are_limited(regions);
 }
 
 static bool is_large(emma_regions *regions) {

@@ -119,7 +119,7 @@ unsigned emma__regions_purge_chunk(emma_regions *regions, emma_tract *tract, uns
             purged |= mask;
         left &= ~mask;
     }
-    emma__commit_refund(&regions->commit, (size_t)emma__bits_count(purged & dirty) << EMMA_SLICE_LOG2);
+    emma__regions_refund(regions, (size_t)emma__bits_count(purged & dirty) << EMMA_SLICE_LOG2);
     if (purged == UINT32_MAX)
         emma__window_ask_huge_pages(tract, chunk, dirty == UINT32_MAX);
     if (purged != 0)

@@ -80,6 +80,41 @@ typedef struct emma_regions {
     _Atomic(uint32_t) now_seconds;    /* the purge layer's clock, as old as its last look */
 } emma_regions;
 
+/* Charge the heap, and all heaps together. Returns: false iff one of the limits would be exceeded; nothing is charged
+ * then. */
+static inline bool emma__regions_charge(emma_regions *regions, size_t bytes) {
+    if (!emma__commit_charge(&regions->commit, bytes))
+        return false;
+    if (EMMA_LIKELY(emma__commit_charge(&regions->directory->all, bytes)))
+        return true;
+    emma__commit_cancel(&regions->commit, bytes);
+    return false;
+}
+
+/* What is resident already, limit or not. */
+static inline void emma__regions_charge_anyway(emma_regions *regions, size_t bytes) {
+    emma__commit_charge_anyway(&regions->commit, bytes);
+    emma__commit_charge_anyway(&regions->directory->all, bytes);
+}
+
+/* What was charged could not be had. */
+static inline void emma__regions_cancel(emma_regions *regions, size_t bytes) {
+    emma__commit_cancel(&regions->commit, bytes);
+    emma__commit_cancel(&regions->directory->all, bytes);
+}
+
+/* What was charged was given back. */
+static inline void emma__regions_refund(emma_regions *regions, size_t bytes) {
+    emma__commit_refund(&regions->commit, bytes);
+    emma__commit_refund(&regions->directory->all, bytes);
+}
+
+/* Whether a limit holds for the heap, its own or that of all. */
+static inline bool emma__regions_are_limited(const emma_regions *regions) {
+    return ATOMIC_LOAD(&regions->commit.limit_bytes, relaxed) != 0 ||
+           ATOMIC_LOAD(&regions->directory->all.limit_bytes, relaxed) != 0;
+}
+
 /* Claims and releases of slices charge nothing: clean slices are charged by who claims them; dirty ones, free or
  * claimed, are charged, each whole. emma__regions_release is for slices that are charged whole. */
 
@@ -166,7 +201,8 @@ void emma__region_set_hint(emma_region *region, unsigned slot, unsigned rank);
 
 /* Found the memory of a made heap: a tract whose first slices are the caller's, beside the tract's and the region's
  * own. They read as zero. The caller sets up an emma_regions there, and says so by emma__regions_settle.
- * Returns: where the caller's slices begin; 0 iff refused. Cost: one mapping. */
+ * Charges all heaps with EMMA_FOUNDED_BYTES. Returns: where the caller's slices begin; 0 iff refused.
+ * Cost: one mapping. */
 uintptr_t emma__regions_found(emma_directory *directory, unsigned slices);
 void emma__regions_settle(emma_regions *regions, emma_directory *directory, uintptr_t founded, unsigned slices);
 
@@ -174,12 +210,12 @@ void emma__regions_settle(emma_regions *regions, emma_directory *directory, uint
  * offered) 52 KiB, the region's header 12 KiB, the heap with stripes, shelves and the fit of lent memory 72 KiB. */
 enum { EMMA_FOUNDED_BYTES = 136 * 1024 };
 
-/* More of the founder's slices may be touched than that allows for. */
-void emma__regions_charge_founder(emma_regions *regions, size_t bytes);
-
 /* Give every mapping back. regions itself may lie in one of them. Requires: nobody uses them any more.
  * Cost: a system call for each tract and huge block. */
 void emma__regions_destroy(emma_regions *regions);
+
+/* Charge more for the founder's slices than that. Returns: false iff refused. */
+bool emma__regions_charge_founder(emma_regions *regions, size_t bytes);
 
 bool emma__regions_valid(const emma_regions *regions);
 

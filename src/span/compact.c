@@ -111,7 +111,7 @@ static size_t compact(emma_spans *spans, emma_span *span, uintptr_t start, emma_
         purged = 0;
     }
     span->is_compacted |= purged != 0;
-    emma__commit_refund(&spans->regions.commit, emma__line_bytes(before & ~emma__line_charged(span, class)));
+    emma__regions_refund(&spans->regions, emma__line_bytes(before & ~emma__line_charged(span, class)));
     rebuild_local(span, start, class, &map, lines);
     return emma__line_bytes(purged);
 }

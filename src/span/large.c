@@ -18,7 +18,7 @@ static size_t usable_of(size_t size_bytes) {
 /* A claimed run is charged whole; where the limit forbids it, the run goes back. */
 static bool charge(emma_spans *spans, uintptr_t address, unsigned slices) {
     size_t bytes = (size_t)emma__regions_count_clean(address, slices) << EMMA_SLICE_LOG2;
-    if (emma__commit_charge(&spans->regions.commit, bytes))
+    if (emma__regions_charge(&spans->regions, bytes))
         return true;
     emma__regions_unclaim(&spans->regions, address, slices);
     return false;

@@ -34,14 +34,14 @@ static void retire(emma_spans *spans, emma_span *span, uintptr_t start) {
     size_t more = ((size_t)slices << EMMA_SLICE_LOG2) - charged;
     ATOMIC_STORE(&span->word, 0, release);
     ATOMIC_SUB(&spans->slices, slices, relaxed);
-    if (more == 0 || emma__commit_charge(&spans->regions.commit, more)) {
+    if (more == 0 || emma__regions_charge(&spans->regions, more)) {
         emma__regions_release(&spans->regions, start, slices);
     } else if (emma__plat_purge(start,
                                 (size_t)slices << EMMA_SLICE_LOG2)) { /* no room for dirty memory below the limit */
-        emma__commit_refund(&spans->regions.commit, charged);
+        emma__regions_refund(&spans->regions, charged);
         emma__regions_release_purged(&spans->regions, start, slices);
     } else { /* locked memory: it is resident, limit or not */
-        ATOMIC_ADD(&spans->regions.commit.bytes, more, relaxed);
+        emma__regions_charge_anyway(&spans->regions, more);
         emma__regions_release(&spans->regions, start, slices);
     }
 }
@@ -74,7 +74,7 @@ void emma__span_disown(emma_spans *spans, emma_span *span, uintptr_t start, unsi
 static bool charge(emma_spans *spans, emma_span *span, uintptr_t address, unsigned slices) {
     unsigned clean = emma__regions_count_clean(address, slices);
     span->is_whole = clean < slices || emma__regions_page_bytes(&spans->regions) > EMMA_LINE_BYTES;
-    if (!span->is_whole || emma__commit_charge(&spans->regions.commit, (size_t)clean << EMMA_SLICE_LOG2))
+    if (!span->is_whole || emma__regions_charge(&spans->regions, (size_t)clean << EMMA_SLICE_LOG2))
         return true;
     emma__regions_unclaim(&spans->regions, address, slices);
     return false;
@@ -110,7 +110,7 @@ static bool charge_line(const emma_span *span, uintptr_t start, unsigned class) 
     emma_regions *regions = emma__tract_of(start)->region->owner;
     uint64_t after = span->fresh_lines & (span->fresh_lines - 1);
     uint64_t more = emma__line_touched(class, after) & ~emma__line_touched(class, span->fresh_lines);
-    return span->is_whole || emma__commit_charge(&regions->commit, emma__line_bytes(more));
+    return span->is_whole || emma__regions_charge(regions, emma__line_bytes(more));
 }
 
 /* Make blocks of the lowest line that has none yet: all that start in it. The first want of them go to the chain,

@@ -11,7 +11,7 @@ LIMITS_FOO    := $(BUILD)/foo/libfoo.a
 LIMITS_WRAPS  := $(foreach name,page_bytes map_at map unmap purge wipe_on_fork resize move_pages,-Wl,--wrap=emma__plat_$(name))
 
 # Linked with emma; run with the drop-in preloaded; other tests.
-LIMITS_LINKED    := $(addprefix $(LIMITS_OUT)/,pages_test filter_test copies_test static_a static_o operators_a operators_o)
+LIMITS_LINKED    := $(addprefix $(LIMITS_OUT)/,pages_test filter_test cgroup_test copies_test static_a static_o operators_a operators_o)
 LIMITS_PRELOADED := $(addprefix $(LIMITS_OUT)/,behaviour_test space_test maps_test beside_test operators_test)
 LIMITS_STARTUP   := $(addprefix $(LIMITS_OUT)/,nothing nothing_glibc nothing_emma)
 
@@ -22,7 +22,7 @@ test-limits: $(LIMITS_LINKED) $(LIMITS_PRELOADED) $(LIMITS_STARTUP) $(EMMA_MALLO
 	prove --timer --exec '' $(LIMITS_LINKED) || status=1; \
 	prove --timer --exec 'env LD_PRELOAD=$(abspath $(EMMA_MALLOC_SO))' $(LIMITS_PRELOADED) || status=1; \
 	LIMITS_BUILD='$(BUILD)' LIMITS_OUT=$(abspath $(LIMITS_OUT)) EMMA_MALLOC=$(abspath $(EMMA_MALLOC_SO)) \
-	    prove --timer --exec sh tests/limits/calls.t tests/limits/startup.t tests/limits/install.t || status=1; \
+	    prove --timer --exec sh tests/limits/calls.t tests/limits/startup.t tests/limits/limit.t tests/limits/install.t || status=1; \
 	exit $$status
 
 limits_cc = mkdir -p $(@D) && echo "  cc    $@" && $(CC) $(LIMITS_CFLAGS)
@@ -38,6 +38,9 @@ $(LIMITS_OUT)/beside_test: tests/limits/beside_test.c $(LIMITS_NEEDS) $(EMMA_A)
 
 $(LIMITS_OUT)/pages_test: tests/limits/pages_test.c $(LIMITS_NEEDS) $(CORE_OBJECTS)
 	$(limits_cc) $(LIMITS_WRAPS) -o $@ $(filter %.c %.o,$^)
+
+$(LIMITS_OUT)/cgroup_test: tests/limits/cgroup_test.c $(LIMITS_NEEDS) $(CORE_OBJECTS)
+	$(limits_cc) -Wl,--wrap=emma__plat_read_file -o $@ $(filter %.c %.o,$^)
 
 $(LIMITS_OUT)/copies_test: tests/limits/copies_test.c $(LIMITS_NEEDS) $(EMMA_A) $(LIMITS_FOO)
 	$(limits_cc) -o $@ $(filter %.c %.a,$^)

@@ -243,6 +243,14 @@ typedef enum emma_block_state {
     EMMA_LIVE_BLOCK,
 } emma_block_state;
 
+typedef enum emma_block_kind {
+    EMMA_BLOCK_NONE,
+    EMMA_BLOCK_SMALL, /* of a size class: it lies in a span among others of its size */
+    EMMA_BLOCK_LARGE, /* slices of 64 KiB of its own */
+    EMMA_BLOCK_HUGE,  /* a mapping of its own */
+    EMMA_BLOCK_LENT,  /* in donated memory, the heap's buffer, or memory from its source */
+} emma_block_kind;
+
 /* What an address is. */
 typedef struct emma_description {
     emma_heap *heap; /* NULL: not in emma's memory */
@@ -251,6 +259,7 @@ typedef struct emma_description {
     /* A small block is told free by its contents; what looks free is looked up in its span and the caches. Where these
      * are in use by others at the moment, LIVE is said. */
     emma_block_state state;
+    emma_block_kind kind; /* of a small block, size says which class */
 } emma_description;
 
 /* Describe an address; any value may be asked for, but not in a heap that is being destroyed.
@@ -266,6 +275,22 @@ typedef int emma_walker(const emma_description *block, void *context);
  * can be done without waiting; what cannot is visited as live.
  * Returns: what the walker returned last; 0 at the end. Cost: O(memory in use). */
 EMMA_API int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context) EMMA_NOEXCEPT;
+
+/* A run of memory that holds blocks of one size; a large or huge block is one by itself. */
+typedef struct emma_span_description {
+    void *start;
+    size_t bytes;       /* of its address range; of a large or huge block, what its holder may use */
+    size_t block_bytes; /* of each block */
+    size_t blocks;      /* that it has room for */
+    size_t used_blocks; /* that live, or lie in a cache */
+    emma_block_kind kind;
+} emma_span_description;
+
+typedef int emma_span_walker(const emma_span_description *span, void *context);
+
+/* Visit the spans of a heap, and its large and huge blocks; lent memory has none. As emma_heap_walk: caches are sent home
+ * first. Where bytes - used_blocks * block_bytes is much over all spans, the heap is fragmented. */
+EMMA_API int emma_heap_walk_spans(emma_heap *heap, emma_span_walker *walker, void *context) EMMA_NOEXCEPT;
 
 /* Free a part of a block: the bytes [from, from + size). When all usable bytes of the block (emma_usable_size; asked
  * before the first part is freed) have been freed so, in any order, the block is free. size may reach beyond the end of

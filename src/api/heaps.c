@@ -262,6 +262,10 @@ int emma_heap_walk(emma_heap *heap, emma_walker *walker, void *context) {
     return emma__heap_walk(heap, is_default(heap) ? emma__thread_here() : 0, walker, context);
 }
 
+int emma_heap_walk_spans(emma_heap *heap, emma_span_walker *walker, void *context) {
+    return emma__heap_walk_spans(heap, is_default(heap) ? emma__thread_here() : 0, walker, context);
+}
+
 int emma_free_range(void *from, size_t size) {
     emma_heap *heap = emma_heap_of(from);
     CHECK(heap != 0, "free of a part of what is not a live block", from);

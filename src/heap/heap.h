@@ -85,14 +85,6 @@ static inline emma_heap *emma__heap_with(emma_regions *regions) {
     return (emma_heap *)(void *)((char *)regions - offsetof(emma_heap, depot.spans.regions));
 }
 
-typedef enum emma_block_kind {
-    EMMA_BLOCK_NONE,
-    EMMA_BLOCK_SMALL,
-    EMMA_BLOCK_LARGE,
-    EMMA_BLOCK_HUGE,
-    EMMA_BLOCK_LENT,
-} emma_block_kind;
-
 typedef struct emma_block {
     emma_heap *heap;
     emma_block_kind kind;
@@ -183,6 +175,7 @@ bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emm
 
 /* Visit the live blocks, as emma_heap_walk says; the calling thread's own cache is sent home first, if given. */
 int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context);
+int emma__heap_walk_spans(emma_heap *heap, emma_thread *thread, emma_span_walker *walker, void *context);
 
 /* Whether the CPU caches of a heap are used instead of thread caches: those of the default heap begin here. */
 bool emma__heap_uses_cpu(emma_heap *heap);

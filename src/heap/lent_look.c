@@ -37,6 +37,7 @@ static bool answer(void *context, void *memory, size_t size_bytes, bool live) {
         return true;
     asked->answer->start = memory;
     asked->answer->size = size_bytes;
+    asked->answer->kind = EMMA_BLOCK_LENT;
     asked->answer->state = live ? EMMA_LIVE_BLOCK : EMMA_FREE_BLOCK;
     return false;
 }
@@ -79,7 +80,8 @@ int emma__lent_walk(emma_heap *heap, emma_walker *walker, void *context) {
         emma_fit_walk(heap->lent.fit, collect, &found);
         emma__lent_unclaim(&heap->lent);
         for (unsigned i = 0; i < found.count; i++) {
-            emma_description block = {heap, found.block[i].start, found.block[i].size, EMMA_LIVE_BLOCK};
+            emma_description block = {heap, found.block[i].start, found.block[i].size, EMMA_LIVE_BLOCK,
+                                      EMMA_BLOCK_LENT};
             int end = walker(&block, context);
             if (end != 0)
                 return end;

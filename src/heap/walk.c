@@ -24,15 +24,18 @@ static void describe_small(uintptr_t start, uintptr_t address, unsigned class, e
     uintptr_t block = start + index * emma__class_size(class);
     description->start = (void *)block; // NOLINT(performance-no-int-to-ptr)
     description->size = emma__class_size(class);
+    description->kind = EMMA_BLOCK_SMALL;
     description->state = is_free(description->heap, class, start, block) ? EMMA_FREE_BLOCK : EMMA_LIVE_BLOCK;
 }
 
-static void describe_whole(uintptr_t start, size_t size_bytes, uintptr_t address, emma_description *description) {
+static void describe_whole(uintptr_t start, size_t size_bytes, emma_block_kind kind, uintptr_t address,
+                           emma_description *description) {
     if (address - start >= size_bytes)
         return;
     description->start = (void *)start; // NOLINT(performance-no-int-to-ptr)
     description->size = size_bytes;
     description->state = EMMA_LIVE_BLOCK;
+    description->kind = kind;
 }
 
 static void describe_in_tract(uintptr_t address, emma_description *description) {
@@ -46,13 +49,13 @@ static void describe_in_tract(uintptr_t address, emma_description *description) 
     const emma_span *span = emma__span_at(start);
     unsigned class = emma__span_class(span);
     if (class == EMMA_CLASS_LARGE)
-        describe_whole(start, ATOMIC_LOAD(&span->large_bytes, relaxed), address, description);
+        describe_whole(start, ATOMIC_LOAD(&span->large_bytes, relaxed), EMMA_BLOCK_LARGE, address, description);
     else if (class != EMMA_CLASS_NONE)
         describe_small(start, address, class, description);
 }
 
 bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emma_description *description) {
-    *description = (emma_description){emma__heap_of(directory, address), 0, 0, EMMA_NO_BLOCK};
+    *description = (emma_description){emma__heap_of(directory, address), 0, 0, EMMA_NO_BLOCK, EMMA_BLOCK_NONE};
     emma_huge_view huge;
     if (description->heap == 0)
         return false;
@@ -61,72 +64,121 @@ bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emm
     else if (emma__directory_get(directory, address) == EMMA_GRANULE_TRACT)
         describe_in_tract(address, description);
     else if (emma__huge_look(directory, address, &huge) && emma__heap_with(huge.owner) == description->heap)
-        describe_whole(huge.block, huge.usable_bytes, address, description);
+        describe_whole(huge.block, huge.usable_bytes, EMMA_BLOCK_HUGE, address, description);
     return description->state != EMMA_NO_BLOCK;
 }
 
-static int visit_whole(emma_heap *heap, uintptr_t start, size_t size_bytes, emma_walker *walker, void *context) {
-    emma_description block = {heap, (void *)start, size_bytes, EMMA_LIVE_BLOCK}; // NOLINT(performance-no-int-to-ptr)
-    return walker(&block, context);
+/* Who is shown what: blocks, or the spans that they lie in. */
+typedef struct visitor {
+    emma_walker *block;
+    emma_span_walker *span;
+    void *context;
+} visitor;
+
+static int visit_block(emma_heap *heap, uintptr_t start, size_t size_bytes, emma_block_kind kind, const visitor *who) {
+    emma_description block = {heap, (void *)start, size_bytes, EMMA_LIVE_BLOCK, // NOLINT(performance-no-int-to-ptr)
+                              kind};
+    return who->block(&block, who->context);
+}
+
+/* A large or huge block. */
+static int visit_whole(emma_heap *heap, uintptr_t start, size_t size_bytes, emma_block_kind kind, const visitor *who) {
+    if (who->block != 0)
+        return visit_block(heap, start, size_bytes, kind, who);
+    emma_span_description span = {(void *)start, size_bytes, size_bytes, 1, 1,
+                                  kind}; // NOLINT(performance-no-int-to-ptr)
+    return who->span(&span, who->context);
+}
+
+static int visit_span(uintptr_t start, unsigned class, const visitor *who) {
+    const emma_span *record = emma__span_at(start);
+    const emma_class_info *info = &emma__class_table[class];
+    emma_span_description span = {(void *)start, // NOLINT(performance-no-int-to-ptr)
+                                  (size_t)info->slices << EMMA_SLICE_LOG2,
+                                  emma__class_size(class),
+                                  info->blocks,
+                                  emma__span_out(record),
+                                  EMMA_BLOCK_SMALL};
+    return who->span(&span, who->context);
 }
 
 /* The walker may free what it sees, and more: then the map is made anew, and ends if the span is another one now. */
-static int visit_span(emma_heap *heap, uintptr_t start, emma_walker *walker, void *context) {
-    emma_free_map map;
-    unsigned class = emma__spans_look(&heap->depot.spans, start, &map);
-    if (class == EMMA_CLASS_LARGE)
-        return visit_whole(heap, start, ATOMIC_LOAD(&emma__span_at(start)->large_bytes, relaxed), walker, context);
+static int visit_blocks_of(emma_heap *heap, uintptr_t start, unsigned class, emma_free_map *map, const visitor *who) {
     size_t size = emma__class_size(class);
     for (unsigned i = 0; i < emma__class_table[class].blocks; i++) {
         void *block = (void *)(start + i * size); // NOLINT(performance-no-int-to-ptr)
-        if (emma__free_map_has(&map, i) || (emma__chain_looks_free(block) && is_cached(heap, class, block)))
+        if (emma__free_map_has(map, i) || (emma__chain_looks_free(block) && is_cached(heap, class, block)))
             continue;
         uint64_t word = ATOMIC_LOAD(&emma__span_at(start)->word, relaxed);
-        int end = visit_whole(heap, (uintptr_t)block, size, walker, context);
+        int end = visit_block(heap, (uintptr_t)block, size, EMMA_BLOCK_SMALL, who);
         if (end != 0)
             return end;
         if (ATOMIC_LOAD(&emma__span_at(start)->word, relaxed) != word &&
-            emma__spans_look(&heap->depot.spans, start, &map) != class)
+            emma__spans_look(&heap->depot.spans, start, map) != class)
             return 0;
     }
     return 0;
 }
 
-static int visit_tract(emma_heap *heap, emma_tract *tract, emma_walker *walker, void *context) {
+static int visit_run(emma_heap *heap, uintptr_t start, const visitor *who) {
+    emma_free_map map;
+    unsigned class =
+        who->block != 0 ? emma__spans_look(&heap->depot.spans, start, &map) : emma__span_class(emma__span_at(start));
+    if (class == EMMA_CLASS_NONE)
+        return 0;
+    if (class == EMMA_CLASS_LARGE)
+        return visit_whole(heap, start, ATOMIC_LOAD(&emma__span_at(start)->large_bytes, relaxed), EMMA_BLOCK_LARGE,
+                           who);
+    return who->block != 0 ? visit_blocks_of(heap, start, class, &map, who) : visit_span(start, class, who);
+}
+
+static int visit_tract(emma_heap *heap, emma_tract *tract, const visitor *who) {
     unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
     for (unsigned slice = EMMA_TRACT_META_SLICES; slice < mapped; slice++) {
         const emma_span *span = &emma__span_table_of(tract)->record[slice];
         if (emma__span_class(span) == EMMA_CLASS_NONE)
             continue;
-        int end = visit_span(heap, emma__tract_address(tract, slice), walker, context);
+        int end = visit_run(heap, emma__tract_address(tract, slice), who);
         if (end != 0)
             return end;
     }
     return 0;
 }
 
-static int walk_own(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context) {
+static int visit_huge(emma_heap *heap, const emma_region *region, const visitor *who) {
+    emma_regions *regions = emma__heap_regions(heap);
+    int end = 0;
+    for (unsigned slot = 0; slot < EMMA_REGION_TRACTS && end == 0; slot++) {
+        if ((ATOMIC_LOAD(&region->word[slot / 64].huge, acquire) >> (slot % 64) & 1) == 0)
+            continue;
+        emma_huge_view huge;
+        if (emma__huge_look(regions->directory, emma__region_slot_address(region, slot), &huge) &&
+            huge.owner == regions)
+            end = visit_whole(heap, huge.block, huge.usable_bytes, EMMA_BLOCK_HUGE, who);
+    }
+    return end;
+}
+
+static int walk_own(emma_heap *heap, emma_thread *thread, const visitor *who) {
     emma__heap_collect(heap, thread);
     emma_regions *regions = emma__heap_regions(heap);
     int end = 0;
     for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0 && end == 0;
          tract = emma__regions_next_tract(regions, tract))
-        end = visit_tract(heap, tract, walker, context);
+        end = visit_tract(heap, tract, who);
     for (emma_region *region = ATOMIC_LOAD(&regions->first, acquire); region != 0 && end == 0;
-         region = ATOMIC_LOAD(&region->next, acquire)) {
-        for (unsigned slot = 0; slot < EMMA_REGION_TRACTS && end == 0; slot++) {
-            if ((ATOMIC_LOAD(&region->word[slot / 64].huge, acquire) >> (slot % 64) & 1) == 0)
-                continue;
-            emma_huge_view huge;
-            if (emma__huge_look(regions->directory, emma__region_slot_address(region, slot), &huge) &&
-                huge.owner == regions)
-                end = visit_whole(heap, huge.block, huge.usable_bytes, walker, context);
-        }
-    }
+         region = ATOMIC_LOAD(&region->next, acquire))
+        end = visit_huge(heap, region, who);
     return end;
 }
 
 int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context) {
-    int end = emma__heap_is_lent(heap) ? 0 : walk_own(heap, thread, walker, context);
+    visitor who = {walker, 0, context};
+    int end = emma__heap_is_lent(heap) ? 0 : walk_own(heap, thread, &who);
     return end != 0 ? end : emma__lent_walk(heap, walker, context);
+}
+
+int emma__heap_walk_spans(emma_heap *heap, emma_thread *thread, emma_span_walker *walker, void *context) {
+    visitor who = {0, walker, context};
+    return emma__heap_is_lent(heap) ? 0 : walk_own(heap, thread, &who);
 }

@@ -106,6 +106,11 @@ static inline unsigned emma__span_class(const emma_span *span) {
     return (uint8_t)(ATOMIC_LOAD(&span->word, relaxed) >> 32);
 }
 
+/* How many blocks of a span are not at home. */
+static inline unsigned emma__span_out(const emma_span *span) {
+    return (uint16_t)(ATOMIC_LOAD(&span->word, relaxed) >> 16);
+}
+
 /* The slice of an address in the region with this base; EMMA_REGION_SLICES or more for any other address. */
 static EMMA_ALWAYS_INLINE size_t emma__span_slice_in(uintptr_t base, uintptr_t address) {
     return (address - base) >> EMMA_SLICE_LOG2;

@@ -28,6 +28,8 @@ static void describes_every_address(void) {
     emma_heap *heap = emma_heap_create(NULL);
     emma_description found;
     size_t sizes[] = {1, 16, 100, 3000, 32768, 40000, 3000000, (size_t)40 << 20};
+    emma_block_kind kinds[] = {EMMA_BLOCK_SMALL, EMMA_BLOCK_SMALL, EMMA_BLOCK_SMALL, EMMA_BLOCK_SMALL,
+                               EMMA_BLOCK_SMALL, EMMA_BLOCK_LARGE, EMMA_BLOCK_LARGE, EMMA_BLOCK_HUGE};
     for (size_t i = 0; i < STORM_COUNT(sizes); i++) {
         char *block = emma_heap_malloc(heap, sizes[i]);
         memset(block, 0, sizes[i]); /* as a free block might look */
@@ -35,6 +37,7 @@ static void describes_every_address(void) {
         for (size_t at = 0; at < usable; at += 1 + usable / 7) {
             EXPECT(emma_describe(block + at, &found) == 1 && found.heap == heap && found.start == block);
             EXPECT(found.size == usable && found.state == EMMA_LIVE_BLOCK);
+            EXPECT(found.kind == kinds[i]);
         }
         EXPECT(emma_describe(block + usable, &found) == 0 || found.start != block);
         emma_heap_free(heap, block);
@@ -98,6 +101,51 @@ static void walks_the_live_blocks(void) {
         EXPECT(emma_heap_walk(heap, see, &none) == 0 && none.blocks == 0);
         emma_heap_destroy(heap);
     }
+}
+
+typedef struct counted {
+    size_t used[EMMA_BLOCK_LENT + 1];
+    size_t used_bytes;
+    size_t holes_bytes;
+    size_t strange;
+} counted;
+
+static int count_span(const emma_span_description *span, void *context) {
+    counted *self = context;
+    self->used[span->kind] += span->used_blocks;
+    self->used_bytes += span->used_blocks * span->block_bytes;
+    self->holes_bytes += span->bytes - span->used_blocks * span->block_bytes;
+    self->strange += span->blocks * span->block_bytes > span->bytes || span->used_blocks > span->blocks;
+    return span->block_bytes == 4096 ? 55 : 0;
+}
+
+static void walks_the_spans(void) {
+    enum { COUNT = 20000, LEFT = 10 };
+    emma_heap *heap = emma_heap_create(NULL);
+    static void *blocks[COUNT];
+    EXPECT(emma_heap_malloc_batch(heap, 100, COUNT, blocks) == COUNT);
+    void *large = emma_heap_malloc(heap, 100000);
+    void *huge = emma_heap_malloc(heap, (size_t)40 << 20);
+    counted full = {.strange = 0};
+    EXPECT(emma_heap_walk_spans(heap, count_span, &full) == 0 && full.strange == 0);
+    EXPECT(full.used[EMMA_BLOCK_SMALL] == COUNT && full.used[EMMA_BLOCK_LARGE] == 1);
+    EXPECT(full.used[EMMA_BLOCK_HUGE] == 1 && full.used[EMMA_BLOCK_LENT] == 0);
+    EXPECT(full.used_bytes == COUNT * emma_usable_size(blocks[0]) + emma_usable_size(large) + emma_usable_size(huge));
+    EXPECT(full.holes_bytes < 200000);
+    for (size_t i = 0; i < COUNT; i++)
+        if (i % LEFT != 0)
+            emma_heap_free(heap, blocks[i]);
+    counted sparse = {.strange = 0};
+    EXPECT(emma_heap_walk_spans(heap, count_span, &sparse) == 0 && sparse.strange == 0);
+    EXPECT(sparse.used[EMMA_BLOCK_SMALL] == COUNT / LEFT && sparse.holes_bytes > 1000000);
+    EXPECT(emma_heap_malloc(heap, 4096) != NULL && emma_heap_walk_spans(heap, count_span, &sparse) == 55);
+    static char lent[100000];
+    emma_heap *small = emma_heap_create(&(emma_heap_config){.memory = lent, .memory_bytes = sizeof lent});
+    counted none = {.strange = 0};
+    EXPECT(emma_heap_malloc(small, 100) != NULL && emma_heap_walk_spans(small, count_span, &none) == 0);
+    EXPECT(none.used_bytes == 0);
+    emma_heap_destroy(small);
+    emma_heap_destroy(heap);
 }
 
 static int free_it(const emma_description *block, void *context) {
@@ -183,6 +231,7 @@ int main(void) {
         {"alignments that are no powers of two", any_alignment, 30},
         {"describe: every address", describes_every_address, 30},
         {"walk: the live blocks, each once", walks_the_live_blocks, 60},
+        {"walk: spans, and how full they are", walks_the_spans, 10},
         {"walk: the walker may free", a_walker_may_free, 10},
         {"describe, walk: huge blocks go meanwhile", huge_blocks_go_meanwhile, 60},
     };

@@ -306,11 +306,12 @@ EMMA_API int emma_free_range(void *from, size_t size) EMMA_NOEXCEPT;
  * by so many bytes, which read as zero, but those of the page of the old end that the range had before: they are as
  * they were; delta < 0: shorter, whole pages go back. It begins at a page; a delta of 0 tells where it ends.
  * All of it counts against the limit, and in no other figure than committed_bytes. No block lies in it: emma_heap_of
- * does not know it.
+ * does not know it. Where a limit refuses, what the heap does not use goes back first, once; no handler is asked.
  * Returns: the old end of the range; NULL iff memory is refused, the range is 4 GiB long (less where so much address
- * space is refused), or has not so many bytes, or belongs to another thread's call that was stopped: the range is for
- * one at a time, for a system call at most; others try again for about half a second, and in a handler that interrupted
- * such a call that is in vain. NULL changes nothing. */
+ * space is refused), or has not so many bytes, the heap is one over memory or a source, or the range belongs to another
+ * thread's call that was stopped: it is for one at a time, for a system call at most; others try again for about half a
+ * second, and in a handler that interrupted such a call that is in vain. NULL changes nothing.
+ * Cost: a system call; at the limit O(heap). */
 EMMA_API void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) EMMA_NOEXCEPT;
 
 /* A session: one cache of the heap, claimed once. What is done through it costs no claim, no restartable sequence and

@@ -56,14 +56,14 @@ static __attribute__((noinline)) bool ask_below(emma_heap *heap, size_t size) {
     return again;
 }
 
-static size_t make_room(emma_heap *heap) {
+size_t emma__make_room(emma_heap *heap) {
     size_t bytes = emma_heap_collect(heap);
     bool all_are_limited = ATOMIC_LOAD(&emma__heap_directory(heap)->all.limit_bytes, relaxed) != 0;
     return heap != &emma__default_heap && all_are_limited ? bytes + emma_collect() : bytes;
 }
 
 static bool give_chance(emma_heap *heap, size_t size, unsigned *round, bool is_limited) {
-    if ((*round)++ == 0 && is_limited && make_room(heap) != 0)
+    if ((*round)++ == 0 && is_limited && emma__make_room(heap) != 0)
         return true;
     if ((uintptr_t)__builtin_frame_address(0) < asking)
         return false;

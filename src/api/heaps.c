@@ -274,8 +274,18 @@ int emma_free_range(void *from, size_t size) {
     return result;
 }
 
+/* At the limit what is not in use goes back: outside the range's claim, which is not held for so long. Others may take
+ * what became free meanwhile, and somebody else may be giving back, so it is tried again once, whatever came of it. */
 void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) {
-    return emma__heap_is_lent(heap) ? 0 : (void *)emma__heap_break(heap, delta); // NOLINT(performance-no-int-to-ptr)
+    bool at_limit;
+    if (emma__heap_is_lent(heap))
+        return 0;
+    uintptr_t end = emma__heap_break(heap, delta, &at_limit);
+    if (EMMA_UNLIKELY(at_limit)) {
+        emma__make_room(heap);
+        end = emma__heap_break(heap, delta, &at_limit);
+    }
+    return (void *)end; // NOLINT(performance-no-int-to-ptr)
 }
 
 size_t emma_cgroup_limit(void) {

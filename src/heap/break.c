@@ -32,14 +32,16 @@ static size_t pages(emma_heap *heap, size_t bytes) {
     return emma__bits_align_up(bytes, emma__regions_page_bytes(emma__heap_regions(heap)));
 }
 
-static bool grow(emma_heap *heap, size_t more) {
+static bool grow(emma_heap *heap, size_t more, bool *at_limit) {
     emma_break *brk = &heap->brk;
     if (more > reserved_bytes(brk) - brk->length_bytes)
         return false;
     size_t charged = pages(heap, brk->length_bytes + more);
     if (charged > brk->charged_bytes) {
-        if (!emma__regions_charge(emma__heap_regions(heap), charged - brk->charged_bytes))
+        if (!emma__regions_charge(emma__heap_regions(heap), charged - brk->charged_bytes)) {
+            *at_limit = true;
             return false;
+        }
         brk->charged_bytes = charged;
     }
     brk->length_bytes += more;
@@ -64,14 +66,16 @@ static bool shrink(emma_heap *heap, size_t less) {
     return true;
 }
 
-uintptr_t emma__heap_break(emma_heap *heap, ptrdiff_t delta_bytes) {
+uintptr_t emma__heap_break(emma_heap *heap, ptrdiff_t delta_bytes, bool *at_limit) {
+    *at_limit = false;
     emma_break *brk = &heap->brk;
     uintptr_t end = 0;
     if (!emma__claim_wait(&brk->claim))
         return 0;
     if (make_range(heap)) {
         end = brk->base + brk->length_bytes;
-        if (!(delta_bytes < 0 ? shrink(heap, (size_t)0 - (size_t)delta_bytes) : grow(heap, (size_t)delta_bytes)))
+        if (!(delta_bytes < 0 ? shrink(heap, (size_t)0 - (size_t)delta_bytes)
+                              : grow(heap, (size_t)delta_bytes, at_limit)))
             end = 0;
     }
     emma__claim_give(&brk->claim);

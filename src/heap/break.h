@@ -27,8 +27,8 @@ typedef struct emma_break {
     size_t charged_bytes;
 } emma_break;
 
-/* As emma_heap_sbrk says. Returns: 0 iff refused. */
-uintptr_t emma__heap_break(struct emma_heap *heap, ptrdiff_t delta_bytes);
+/* As emma_heap_sbrk says, but nothing is given back at the limit. Returns: 0 iff refused; *at_limit: by the limit. */
+uintptr_t emma__heap_break(struct emma_heap *heap, ptrdiff_t delta_bytes, bool *at_limit);
 
 /* The range is empty. end: and its mapping goes back. Requires: nobody uses it. */
 void emma__heap_break_reset(struct emma_heap *heap, bool end);

@@ -119,6 +119,32 @@ static void has_a_break(void) {
     EXPECT(heap_work_maps_hash() == before);
 }
 
+/* At the limit what the heap does not use makes room for the range, and only that. */
+static void a_break_at_the_limit(void) {
+    enum { LIMIT_BYTES = 4 << 20, COUNT = 3000, BYTES = 1000, STEP_BYTES = 64 << 10 };
+    static void *blocks[COUNT];
+    emma_heap *heap = emma_heap_create(&(emma_heap_config){.limit_bytes = LIMIT_BYTES});
+    unsigned char *begin = emma_heap_sbrk(heap, 0);
+    size_t own = heap_work_stats(heap).committed_bytes;
+    for (size_t i = 0; i < COUNT; i++)
+        EXPECT((blocks[i] = emma_heap_malloc(heap, BYTES)) != NULL);
+    size_t full = heap_work_stats(heap).committed_bytes;
+    EXPECT(full > LIMIT_BYTES / 2 && emma_heap_sbrk(heap, LIMIT_BYTES / 2) == NULL);
+    EXPECT(emma_heap_sbrk(heap, 0) == begin && heap_work_stats(heap).committed_bytes <= full);
+    for (size_t i = 0; i < COUNT; i++)
+        emma_heap_free(heap, blocks[i]);
+    size_t left = LIMIT_BYTES - heap_work_stats(heap).committed_bytes; /* what caches hold and what is dirty stays */
+    EXPECT(left < LIMIT_BYTES - own - (64 << 10));
+    EXPECT(emma_heap_sbrk(heap, (ptrdiff_t)left + (32 << 10)) == begin);
+    memset(begin, 7, left + (32 << 10));
+    while (emma_heap_sbrk(heap, STEP_BYTES) != NULL)
+        ;
+    emma_heap_stats stats = heap_work_stats(heap);
+    EXPECT(stats.peak_bytes <= LIMIT_BYTES && stats.committed_bytes > LIMIT_BYTES - 2 * STEP_BYTES);
+    EXPECT(emma_heap_sbrk(heap, PTRDIFF_MAX) == NULL && emma_heap_malloc(heap, 2 << 20) == NULL);
+    emma_heap_destroy(heap);
+}
+
 /* However the range shrinks, what is resident stays charged. */
 static void a_shrunk_break_is_gone(void) {
     size_t steps[] = {4096, 1000, 100, 65536, 5000};
@@ -244,6 +270,7 @@ int main(void) {
         {"threads free by parts", threads_free_by_parts, 60},
         {"parts that were left for another thread need no memory", left_parts_need_no_memory, 10},
         {"a heap's break", has_a_break, 10},
+        {"a break at the limit takes what is not in use", a_break_at_the_limit, 10},
         {"a break that shrinks leaves nothing", a_shrunk_break_is_gone, 60},
         {"threads move one break", threads_move_the_break, 60},
         {"a break that is claimed for ever", a_break_that_is_claimed_for_ever, 10},

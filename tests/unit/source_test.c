@@ -119,6 +119,7 @@ static void all_that_is_reserved_is_released(void) {
     size_t collected = emma_heap_collect(heap);
     OK(own.reserved == own.released + 1 && collected == before - own.bytes);
     IS(emma_heap_collect(heap), 0);
+    OK(emma_heap_sbrk(heap, 10) == 0);
     void *again = emma_heap_malloc(heap, 5 << 20);
     OK(again != 0);
     emma_heap_destroy(heap); /* with a live block */

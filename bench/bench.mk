@@ -25,9 +25,9 @@ $(BENCH_BUILD)/measure: bench/runner/measure.c
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_FLAGS) -static -o $@ $<
 
-$(BENCH_BUILD)/strokes: bench/gate/strokes.c
+$(BENCH_BUILD)/strokes: bench/gate/strokes.c include/emma_heap.h
 	@mkdir -p $(@D)
-	$(BENCH_CC) $(BENCH_FLAGS) -o $@ $<
+	$(BENCH_CC) $(BENCH_FLAGS) -Iinclude -o $@ $< -ldl
 
 $(BENCH_BUILD)/heaps: bench/heaps/heaps.c bench/heaps/maker.c bench/heaps/maker.h bench/workloads/work.h include/emma_heap.h
 	@mkdir -p $(@D)

@@ -3,7 +3,8 @@
 
 Each operation of `strokes` runs N and 2 N times; the difference over N is what one costs, without start and warming.
 The figures do not depend on the machine's speed or load, but on architecture and compiler: where these differ from
-those of the committed figures, the comparison is shown and fails nothing.
+those of the committed figures, the comparison is shown and fails nothing. A *heap* is a made one; it has CPU caches,
+unless a shared one is named.
 """
 import argparse
 import json
@@ -34,6 +35,13 @@ FIGURES = {
     "realloc, same size": ("realloc-same", ["stroke_realloc"], 2000),
     "realloc, growing": ("realloc-grow", ["stroke_realloc"], 64000),
     "posix_memalign 64": ("aligned", ["stroke_align"], 2000),
+    "heap malloc": ("heap-pair", ["stroke_heap_malloc"], 2000),
+    "heap free": ("heap-pair", ["stroke_heap_free"], 2000),
+    "heap pair, shared cache": ("heap-pair-shared", ["stroke_heap_malloc", "stroke_heap_free"], 2000),
+    "heap replace below 1 KiB, pair": ("heap-replace", ["stroke_heap_malloc", "stroke_heap_free"], 100000),
+    "heap replace by emma_free, pair": ("heap-replace-by-free", ["stroke_heap_malloc", "stroke_free"], 100000),
+    "session malloc": ("session-pair", ["stroke_session_malloc"], 2000),
+    "session free": ("session-pair", ["stroke_session_free"], 2000),
 }
 CALLS_NULL = ("null", ["stroke_null"], 1000)
 GOALS = {"malloc": 16, "free": 22}
@@ -101,6 +109,7 @@ def main():
         if not os.path.exists(path):
             p.error(f"there is no {path}; make bench-gate builds it")
     subprocess.run([os.path.join(ROOT, "tools/need.sh"), "valgrind", "binutils"], check=True)
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # how many processors there are tells what CPU caches hold
     figures = measure(options.strokes, os.path.abspath(options.library))
     where = {"architecture": platform.machine(), "compiler": compiler()}
     kept = {"figures": {}}

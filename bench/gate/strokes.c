@@ -5,11 +5,19 @@
  * Only what happens inside stroke_*() is counted; each of them makes one call and nothing else, so that the count less
  * that of the same call to an empty function (stroke "null") is the allocator's own. The allocator is called through
  * pointers, as its library is called by any program, but without the linker's stub.
+ *
+ * Made heaps have CPU caches where the C library has registered restartable sequences, which it cannot under valgrind.
+ * So this program says, in the C library's place, where its area lies: one in which the processor is number 0 for ever.
+ * With one thread and no signals no sequence would be restarted, so the instructions are those that are always done.
  */
+#include <dlfcn.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "emma_heap.h"
 
 #define BATCH 1000
 #define LIVE  512
@@ -23,6 +31,10 @@ static void *(*volatile call_calloc)(size_t, size_t);
 static void *(*volatile call_realloc)(void *, size_t);
 static int (*volatile call_align)(void **, size_t, size_t);
 static void *(*volatile call_null)(size_t);
+static void *(*volatile call_heap_malloc)(emma_heap *, size_t);
+static void (*volatile call_heap_free)(emma_heap *, void *);
+static void *(*volatile call_session_malloc)(emma_session *, size_t);
+static void (*volatile call_session_free)(emma_session *, void *);
 
 /* An asm after the call keeps it from becoming a jump. */
 #define RETURN(type, call)                                                                                             \
@@ -38,6 +50,10 @@ STROKE void *stroke_calloc(size_t size);
 STROKE void *stroke_realloc(void *block, size_t size);
 STROKE int stroke_align(void **block, size_t align, size_t size);
 STROKE void *stroke_null(size_t size);
+STROKE void *stroke_heap_malloc(emma_heap *heap, size_t size);
+STROKE void stroke_heap_free(emma_heap *heap, void *block);
+STROKE void *stroke_session_malloc(emma_session *session, size_t size);
+STROKE void stroke_session_free(emma_session *session, void *block);
 
 STROKE void *stroke_malloc(size_t size) {
     RETURN(void *, call_malloc(size));
@@ -62,6 +78,24 @@ STROKE int stroke_align(void **block, size_t align, size_t size) {
 
 STROKE void *stroke_null(size_t size) {
     RETURN(void *, call_null(size));
+}
+
+STROKE void *stroke_heap_malloc(emma_heap *heap, size_t size) {
+    RETURN(void *, call_heap_malloc(heap, size));
+}
+
+STROKE void stroke_heap_free(emma_heap *heap, void *block) {
+    call_heap_free(heap, block);
+    __asm__ volatile("");
+}
+
+STROKE void *stroke_session_malloc(emma_session *session, size_t size) {
+    RETURN(void *, call_session_malloc(session, size));
+}
+
+STROKE void stroke_session_free(emma_session *session, void *block) {
+    call_session_free(session, block);
+    __asm__ volatile("");
 }
 
 static void *empty(size_t size) {
@@ -126,21 +160,21 @@ static void batch(size_t count) {
     }
 }
 
-static void replace(size_t count, size_t high) {
+static void replace(size_t count, size_t high, void *(*get)(size_t), void (*put)(void *)) {
     static void *blocks[LIVE];
     for (size_t i = 0; i < count; i++) {
         void **block = blocks + next_below(LIVE);
-        stroke_free(*block);
-        *block = stroke_malloc(16 + next_below(high));
+        put(*block);
+        *block = get(16 + next_below(high));
     }
 }
 
 static void replace_small(size_t count) {
-    replace(count, 1000);
+    replace(count, 1000, stroke_malloc, stroke_free);
 }
 
 static void replace_wide(size_t count) {
-    replace(count, 32000);
+    replace(count, 32000, stroke_malloc, stroke_free);
 }
 
 static void zeroed(size_t count) {
@@ -172,6 +206,101 @@ static void aligned(size_t count) {
     }
 }
 
+/* Of made heaps. */
+
+static emma_heap *made;
+static emma_session session;
+
+/* What the C library would say of its area. An allocator that has CPU caches of its own may have asked before. */
+ptrdiff_t __rseq_offset;
+unsigned int __rseq_size;
+
+/* struct rseq of the kernel's include/uapi/linux/rseq.h. */
+static __thread struct {
+    uint32_t cpu_id_start, cpu_id;
+    uint64_t rseq_cs;
+    uint32_t flags;
+} area __attribute__((aligned(32)));
+
+static uintptr_t thread_pointer(void) {
+#ifdef __x86_64__
+    uintptr_t pointer;
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+#else
+    return (uintptr_t)__builtin_thread_pointer();
+#endif
+}
+
+typedef void function(void);
+
+/* Returns: any function, to be cast to what it is. */
+static function *find(const char *name) {
+    void *found = dlsym(RTLD_DEFAULT, name);
+    function *result;
+    if (found == NULL) {
+        (void)fprintf(stderr, "strokes: not preloaded: no %s\n", name);
+        exit(1);
+    }
+    memcpy(&result, &found, sizeof result); /* which ISO C cannot convert */
+    return result;
+}
+
+static void make_heap(unsigned flags) {
+    __rseq_offset = (ptrdiff_t)((uintptr_t)&area - thread_pointer());
+    __rseq_size = 20;
+    call_heap_malloc = (void *(*)(emma_heap *, size_t))find("emma_heap_malloc");
+    call_heap_free = (void (*)(emma_heap *, void *))find("emma_heap_free");
+    made = ((emma_heap * (*)(const emma_heap_config *)) find("emma_heap_create"))(&(emma_heap_config){.flags = flags});
+}
+
+static void *heap_get(size_t size) {
+    return stroke_heap_malloc(made, size);
+}
+
+static void heap_put(void *block) {
+    stroke_heap_free(made, block);
+}
+
+static void pair_in_heap(size_t count) {
+    for (size_t i = 0; i < 4; i++)
+        memset(heap_get(64), 1, 1);
+    for (size_t i = 0; i < count; i++)
+        heap_put(heap_get(64));
+}
+
+static void heap_pair(size_t count) {
+    make_heap(0);
+    pair_in_heap(count);
+}
+
+static void heap_pair_shared(size_t count) {
+    make_heap(EMMA_HEAP_NO_CPU_CACHES);
+    pair_in_heap(count);
+}
+
+static void heap_replace(size_t count) {
+    make_heap(0);
+    replace(count, 1000, heap_get, heap_put);
+}
+
+static void heap_replace_by_free(size_t count) {
+    make_heap(0);
+    call_free = (void (*)(void *))find("emma_free");
+    replace(count, 1000, heap_get, stroke_free);
+}
+
+static void session_pair(size_t count) {
+    make_heap(0);
+    call_session_malloc = (void *(*)(emma_session *, size_t))find("emma_session_malloc");
+    call_session_free = (void (*)(emma_session *, void *))find("emma_session_free");
+    ((void (*)(emma_heap *, emma_session *))find("emma_session_begin"))(made, &session);
+    for (size_t i = 0; i < 4; i++)
+        memset(stroke_session_malloc(&session, 64), 1, 1);
+    for (size_t i = 0; i < count; i++)
+        stroke_session_free(&session, stroke_session_malloc(&session, 64));
+}
+
 static const struct {
     const char *name;
     void (*run)(size_t count);
@@ -190,6 +319,11 @@ static const struct {
     {"realloc-same", resize_same},
     {"realloc-grow", resize_grow},
     {"aligned", aligned},
+    {"heap-pair", heap_pair},
+    {"heap-pair-shared", heap_pair_shared},
+    {"heap-replace", heap_replace},
+    {"heap-replace-by-free", heap_replace_by_free},
+    {"session-pair", session_pair},
 };
 
 int main(int argc, char **argv) {

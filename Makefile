@@ -51,7 +51,7 @@ OVERRIDE_CFLAGS := -D_GNU_SOURCE -fno-builtin -fexceptions
 NAME := lib$(patsubst %_,%,$(PREFIX_SYM))
 
 CORE_DIRS     := base plat/linux region span depot cache heap purge ctl api
-CORE_SOURCES  := $(filter-out %/nolibc.c,$(foreach dir,$(CORE_DIRS),$(wildcard src/$(dir)/*.c))) $(wildcard src/bare/fit*.c)
+CORE_SOURCES  := $(filter-out %/nolibc.c %/nolibc_rseq.c,$(foreach dir,$(CORE_DIRS),$(wildcard src/$(dir)/*.c))) $(wildcard src/bare/fit*.c)
 CORE_OBJECTS  := $(CORE_SOURCES:src/%.c=$(OBJ)/%.o)
 OVERRIDE_OBJECTS := $(patsubst src/%.c,$(OBJ)/%.o,$(wildcard src/override/*.c))
 

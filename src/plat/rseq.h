@@ -30,8 +30,8 @@
  * stop anywhere and are then as if they had never begun, but that push may have written to its block.
  *
  * Here for Linux on x86-64, aarch64 and riscv64, where the C library registers (glibc 2.35); everywhere else, also in
- * builds for ThreadSanitizer, which cannot see them, emma__rseq_find finds nothing. Emma never registers by itself and
- * writes only the field that is a sequence's to write. A process that shares its memory with another one but not its
+ * builds for ThreadSanitizer, which cannot see them, emma__rseq_find finds nothing. Emma never registers by itself, but in
+ * programs without libc that ask (emma__rseq_register), and writes only the field that is a sequence's to write. A process that shares its memory with another one but not its
  * threads (a child of vfork) uses an area that nobody keeps: there these functions must not be used, and it cannot be
  * seen.
  *
@@ -71,6 +71,15 @@ typedef struct emma_rseq_trade {
 /* What the C library has registered. Returns: false iff there are no restartable sequences. Threads that are not
  * registered although others are find out by themselves. Cost: the first call makes one system call. */
 bool emma__rseq_find(emma_rseq *rseq);
+
+/* For programs that have no libc, in linux/nolibc_rseq.c: register the calling thread, before it makes or uses a
+ * heap. All threads that use heaps do that then.
+ * Requires: its thread pointer leads to memory of EMMA_RSEQ_NOLIBC_OFFSET + 32 bytes, at a multiple of 32, that is the
+ * thread's as long as it lives, and zero but for the thread pointer's own words; on x86-64 (%fs) the first word is its own
+ * address, as everywhere.
+ * Returns: false iff the kernel has no such thing, or a filter forbids it, or the thread is registered already. */
+enum { EMMA_RSEQ_NOLIBC_OFFSET = 32 };
+bool emma__rseq_register(void);
 
 /* Close the slots: what they hold is the caller's alone, until emma__rseq_open. Returns: false iff they are closed
  * already, or the kernel has no such barrier or no memory for it: nothing was done.

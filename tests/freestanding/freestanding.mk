@@ -39,9 +39,18 @@ $(FREESTANDING_ARCHS:%=test-freestanding-%): test-freestanding-%:
 	    VARIANT='-DEMMA_HAS_TLS=0 -fno-stack-protector -fno-asynchronous-unwind-tables' \
 	    UNIT_CFLAGS=-ffreestanding UNIT_LDFLAGS='$(FREESTANDING_LINK) $(FREESTANDING_LIBS_$*)' UNIT_EXEC='$(FREESTANDING_EXEC_$*)' \
 	    UNIT_START='build/tests/freestanding-$*/unit/start.o build/tests/freestanding-$*/unit/nolibc.o' \
-	    UNIT_TESTS='$(FREESTANDING_TESTS)' unit-run
+	    UNIT_TESTS='$(FREESTANDING_TESTS) register_test' unit-run
 
 $(BUILD)/unit/start.o: tests/freestanding/start.c
+	mkdir -p $(@D) && echo "  cc    $<"
+	$(CC) $(CFLAGS) $(EMMA_CFLAGS) $(CORE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/register_test: $(BUILD)/unit/nolibc_rseq.o
+$(BUILD)/unit/register_test.o: tests/freestanding/register_test.c
+	mkdir -p $(@D) && echo "  cc    $<"
+	$(CC) $(CFLAGS) $(EMMA_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/nolibc_rseq.o: src/plat/linux/nolibc_rseq.c
 	mkdir -p $(@D) && echo "  cc    $<"
 	$(CC) $(CFLAGS) $(EMMA_CFLAGS) $(CORE_CFLAGS) -MMD -MP -c -o $@ $<
 

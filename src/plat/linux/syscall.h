@@ -22,6 +22,7 @@ enum {
     EMMA_EAGAIN = 11,
     EMMA_ENOMEM = 12,
     EMMA_EFAULT = 14,
+    EMMA_EBUSY = 16,
     EMMA_EEXIST = 17,
 };
 

@@ -27,6 +27,7 @@ enum {
     EMMA_SYS_mmap = 222,
     EMMA_SYS_madvise = 233,
     EMMA_SYS_membarrier = 283,
+    EMMA_SYS_rseq = 293,
 };
 
 #endif

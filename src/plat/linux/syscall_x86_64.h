@@ -29,6 +29,7 @@ enum {
     EMMA_SYS_tgkill = 234,
     EMMA_SYS_openat = 257,
     EMMA_SYS_membarrier = 324,
+    EMMA_SYS_rseq = 334,
 };
 
 /* The page size is fixed by the architecture. */

@@ -82,10 +82,11 @@ static const rule requested[] = {
     WITH(openat, 0, UINT32_MAX, (uint32_t)AT_FDCWD),
     WITH(read, ANY, 0, 0),
     WITH(close, ANY, 0, 0),
+    WITH(rseq, 1, UINT32_MAX, 32), /* programs without libc */
     WITH(write, 0, UINT32_MAX, 1),
     WITH(exit_group, ANY, 0, 0),
 };
-enum { REQUESTED = 3 };
+enum { REQUESTED = 4 };
 
 /* What the test itself needs: to tell and to end; and, with threads and children, what libc does for it. */
 static const rule telling[] = {WITH(write, 0, UINT32_MAX, 1), WITH(exit_group, ANY, 0, 0)};

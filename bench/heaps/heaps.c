@@ -4,6 +4,9 @@
  *     LD_PRELOAD=build/libemma.so heaps emma cycle
  *
  * Times of one thread are of its processor, so that who else uses the machine counts less. */
+#include <stdbool.h>
+#include <sys/mman.h>
+
 #include "../workloads/work.h"
 #include "maker.h"
 
@@ -39,7 +42,7 @@ static double median(double *values, size_t count) {
 }
 
 static void *get(maker_heap heap, size_t size) {
-    void *block = by.get(heap, size);
+    void *block = by.made.get(heap, size);
     work_check(block != NULL, "no memory");
     *(volatile char *)block = 1;
     return block;
@@ -55,26 +58,76 @@ static void get_hundred(maker_heap heap) {
         memset(get(heap, ten_sizes[i % 10]), 1, ten_sizes[i % 10]);
 }
 
-/* cycle: create and destroy, with nothing in it, and with 100 blocks of ten sizes. */
-static double cycle_us(void (*fill)(maker_heap)) {
-    enum { BATCHES = 21, TURNS = 50 };
-    double times[BATCHES];
-    for (size_t batch = 0; batch < BATCHES; batch++) {
-        double began = thread_now();
-        for (size_t i = 0; i < TURNS; i++) {
-            maker_heap heap = by.create();
-            if (fill != NULL)
-                fill(heap);
-            by.destroy(heap);
-        }
-        times[batch] = (thread_now() - began) / TURNS * 1e6;
-    }
-    return median(times, BATCHES);
+/* cycle: create and destroy, with nothing in it, and with 100 blocks of ten sizes; and what the system alone takes for
+ * an empty one: mapping as much at the same place, touching the same pages, unmapping. */
+static void cycle_heap(void (*fill)(maker_heap)) {
+    maker_heap heap = by.create();
+    if (fill != NULL)
+        fill(heap);
+    by.destroy(heap);
+}
+
+static struct {
+    char *start;
+    size_t bytes;
+    size_t page[64], pages; /* that are touched */
+} floor_of;
+
+/* Notes the mapping in which the heap lies, and which of its pages are resident. */
+static void look_at(maker_heap heap) {
+    static unsigned char resident[16384];
+    unsigned long from = 0, to = 0;
+    char line[256];
+    FILE *file = fopen("/proc/self/maps", "r");
+    work_check(file != NULL, "/proc/self/maps");
+    while (to <= heap && fgets(line, sizeof line, file) != NULL)
+        work_check(sscanf(line, "%lx-%lx", &from, &to) == 2, line);
+    (void)fclose(file);
+    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE), pages = (to - from) / page_bytes;
+    work_check(from <= heap && heap < to && pages <= sizeof resident, "the mapping of a heap");
+    floor_of.start = (char *)from;
+    floor_of.bytes = to - from;
+    work_check(mincore(floor_of.start, floor_of.bytes, resident) == 0, "mincore");
+    for (size_t i = 0; i < pages && floor_of.pages < sizeof floor_of.page / sizeof *floor_of.page; i++)
+        if (resident[i] != 0)
+            floor_of.page[floor_of.pages++] = i * page_bytes;
+}
+
+static void cycle_floor(void (*fill)(maker_heap)) {
+    (void)fill;
+    char *start = mmap(floor_of.start, floor_of.bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    work_check(start == floor_of.start, "mmap");
+    for (size_t i = 0; i < floor_of.pages; i++)
+        *(volatile char *)(start + floor_of.page[i]) = 1;
+    munmap(start, floor_of.bytes);
+}
+
+static double batch_us(void (*turn)(void (*)(maker_heap)), void (*fill)(maker_heap)) {
+    enum { TURNS = 50 };
+    double began = thread_now();
+    for (size_t i = 0; i < TURNS; i++)
+        turn(fill);
+    return (thread_now() - began) / TURNS * 1e6;
 }
 
 static void cycle(void) {
-    say("cycle_empty_us", cycle_us(NULL));
-    say("cycle_hundred_us", cycle_us(get_hundred));
+    enum { BATCHES = 21 };
+    double empty[BATCHES], hundred[BATCHES], least[BATCHES];
+    if (by.maps_each) {
+        maker_heap heap = by.create();
+        look_at(heap);
+        by.destroy(heap);
+    }
+    for (size_t i = 0; i < BATCHES; i++) {
+        empty[i] = batch_us(cycle_heap, NULL);
+        hundred[i] = batch_us(cycle_heap, get_hundred);
+        least[i] = by.maps_each ? batch_us(cycle_floor, NULL) : 0;
+    }
+    say("cycle_empty_us", median(empty, BATCHES));
+    say("cycle_hundred_us", median(hundred, BATCHES));
+    if (by.maps_each)
+        say("cycle_floor_us", median(least, BATCHES));
 }
 
 /* million: a heap with a million blocks is destroyed; another one's are freed one by one, in the order they came. */
@@ -89,7 +142,7 @@ static void million(void) {
             blocks[i] = get(heap, work_size(&random, 16, 128));
         double began = thread_now();
         for (size_t i = 0; round % 2 != 0 && i < BLOCKS; i++)
-            by.put(heap, blocks[i]);
+            by.made.put(heap, blocks[i]);
         double between = thread_now();
         by.destroy(heap);
         *(round % 2 != 0 ? &freed[round / 2] : &destroyed[round / 2]) =
@@ -110,7 +163,7 @@ static void replace_in_many(size_t number, void *shared) {
         size_t slot = step < MANY_STEPS ? work_below(&random, MANY_SLOTS) : step - MANY_STEPS;
         maker_heap heap = heaps[slot % MANY_HEAPS];
         if (blocks[slot] != NULL)
-            by.put(heap, blocks[slot]);
+            by.made.put(heap, blocks[slot]);
         blocks[slot] = step < MANY_STEPS ? get(heap, work_size(&random, 16, 512)) : NULL;
     }
     leave();
@@ -160,88 +213,92 @@ static void memory(void) {
     say("memory_after_kib", (status_kib("VmRSS:") - resident) / HEAPS);
 }
 
-/* single: one thread in a made heap and, in turns, in the default heap: pairs of 64 bytes; random blocks replaced. */
+/* single: one thread in a made heap, in the default heap and in what else there is, in turns: pairs of 64 bytes; random
+ * blocks replaced. */
 enum { SINGLE_BATCHES = 41, SINGLE_PAIRS = 100000, SINGLE_SLOTS = 1000 };
 
-static maker_heap default_heap; /* what stands for it: a heap that is nobody's */
+/* A way, and what it is asked with. */
+typedef struct place {
+    const char *name;
+    maker_way way;
+    maker_heap heap;
+} place;
 
-static void *get_of(maker_heap heap, size_t size) {
-    return heap == default_heap ? by.get_default(size) : by.get(heap, size);
-}
-
-static void put_of(maker_heap heap, void *block) {
-    if (heap == default_heap)
-        by.put_default(block);
-    else
-        by.put(heap, block);
-}
-
-static double pairs_ns(maker_heap heap) {
+static double pairs_ns(const place *in) {
     double began = thread_now();
     for (size_t i = 0; i < SINGLE_PAIRS; i++) {
-        void *block = get_of(heap, 64);
+        void *block = in->way.get(in->heap, 64);
         *(volatile char *)block = 1;
-        put_of(heap, block);
+        in->way.put(in->heap, block);
     }
     return (thread_now() - began) / SINGLE_PAIRS * 1e9;
 }
 
-static double replaced_ns(maker_heap heap) {
+static double replaced_ns(const place *in) {
     static void *blocks[SINGLE_SLOTS];
     work_random random = work_seed(7);
     double began = thread_now();
     for (size_t i = 0; i < SINGLE_PAIRS; i++) {
         void **slot = &blocks[work_below(&random, SINGLE_SLOTS)];
         if (*slot != NULL)
-            put_of(heap, *slot);
-        *slot = get_of(heap, work_size(&random, 16, 512));
+            in->way.put(in->heap, *slot);
+        *slot = in->way.get(in->heap, work_size(&random, 16, 512));
         *(volatile char *)*slot = 1;
     }
     double ns = (thread_now() - began) / SINGLE_PAIRS * 1e9;
     for (size_t i = 0; i < SINGLE_SLOTS; i++) {
         if (blocks[i] != NULL)
-            put_of(heap, blocks[i]);
+            in->way.put(in->heap, blocks[i]);
         blocks[i] = NULL;
     }
     return ns;
 }
 
-static void compare_single(const char *name, double (*run)(maker_heap)) {
-    double made[SINGLE_BATCHES], usual[SINGLE_BATCHES], ratio[SINGLE_BATCHES];
+/* The first place is what the others are compared with. */
+static void compare_single(const char *name, double (*run)(const place *in), const place *places, size_t count) {
+    enum { PLACES_MAX = 4 };
+    double ns[PLACES_MAX][SINGLE_BATCHES], ratio[PLACES_MAX][SINGLE_BATCHES];
     char line[64];
-    maker_heap heap = by.create();
     for (size_t i = 0; i < SINGLE_BATCHES; i++) {
-        made[i] = run(heap);
-        usual[i] = run(default_heap);
-        ratio[i] = made[i] / usual[i];
+        for (size_t k = 0; k < count; k++) {
+            ns[k][i] = run(&places[k]);
+            ratio[k][i] = ns[k][i] / ns[0][i];
+        }
     }
-    by.destroy(heap);
-    (void)snprintf(line, sizeof line, "single_%s_made_ns", name);
-    say(line, median(made, SINGLE_BATCHES));
-    (void)snprintf(line, sizeof line, "single_%s_default_ns", name);
-    say(line, median(usual, SINGLE_BATCHES));
-    (void)snprintf(line, sizeof line, "single_%s_ratio", name);
-    say(line, median(ratio, SINGLE_BATCHES));
+    for (size_t k = 0; k < count; k++) {
+        (void)snprintf(line, sizeof line, "single_%s_%s_ns", name, places[k].name);
+        say(line, median(ns[k], SINGLE_BATCHES));
+        (void)snprintf(line, sizeof line, "single_%s_%s_ratio", name, places[k].name);
+        say(line, median(ratio[k], SINGLE_BATCHES));
+    }
 }
 
 static void single(void) {
-    default_heap = UINTPTR_MAX;
-    compare_single("pairs", pairs_ns);
-    compare_single("replaced", replaced_ns);
+    maker_heap heap = by.create();
+    bool has_more = by.begin != NULL;
+    place places[] = {{"default", by.usual, heap},
+                      {"made", by.made, heap},
+                      {"any", by.any, heap},
+                      {"session", by.session, has_more ? by.begin(heap) : heap}};
+    compare_single("pairs", pairs_ns, places, has_more ? 4 : 2);
+    compare_single("replaced", replaced_ns, places, has_more ? 4 : 2);
+    if (has_more)
+        by.end(places[3].heap);
+    by.destroy(heap);
 }
 
 /* crowd: 64 threads in one made heap and, in turns, in the default heap. */
 enum { CROWD_THREADS = 64, CROWD_SLOTS = 200, CROWD_STEPS = 100000, CROWD_ROUNDS = 5 };
 
 static void replace_in_one(size_t number, void *shared) {
-    maker_heap heap = *(maker_heap *)shared;
+    const place *in = shared;
     void *blocks[CROWD_SLOTS] = {NULL};
     work_random random = work_seed(number);
     for (size_t step = 0; step < CROWD_STEPS + CROWD_SLOTS; step++) {
         size_t slot = step < CROWD_STEPS ? work_below(&random, CROWD_SLOTS) : step - CROWD_STEPS;
         if (blocks[slot] != NULL)
-            put_of(heap, blocks[slot]);
-        blocks[slot] = step < CROWD_STEPS ? get_of(heap, work_size(&random, 16, 512)) : NULL;
+            in->way.put(in->heap, blocks[slot]);
+        blocks[slot] = step < CROWD_STEPS ? in->way.get(in->heap, work_size(&random, 16, 512)) : NULL;
         if (blocks[slot] != NULL)
             *(volatile char *)blocks[slot] = 1;
     }
@@ -249,26 +306,28 @@ static void replace_in_one(size_t number, void *shared) {
 }
 
 static void crowd(void) {
-    double wall[2][CROWD_ROUNDS], cpu[2][CROWD_ROUNDS], ratio[CROWD_ROUNDS];
-    default_heap = UINTPTR_MAX;
-    maker_heap heaps[2] = {by.create(), default_heap};
+    double wall[2][CROWD_ROUNDS], cpu[2][CROWD_ROUNDS], cpu_ratio[CROWD_ROUNDS], wall_ratio[CROWD_ROUNDS];
+    maker_heap heap = by.create();
+    place places[2] = {{"made", by.made, heap}, {"default", by.usual, heap}};
     double steps = (double)CROWD_THREADS * CROWD_STEPS / 1e9;
     for (size_t round = 0; round < 2 * CROWD_ROUNDS; round++) {
         size_t which = round % 2;
         double began = work_now(), used = cpu_now(CLOCK_PROCESS_CPUTIME_ID);
-        work_threads(CROWD_THREADS, replace_in_one, &heaps[which]);
+        work_threads(CROWD_THREADS, replace_in_one, &places[which]);
         wall[which][round / 2] = (work_now() - began) / steps;
         cpu[which][round / 2] = (cpu_now(CLOCK_PROCESS_CPUTIME_ID) - used) / steps;
     }
-    for (size_t i = 0; i < CROWD_ROUNDS; i++)
-        ratio[i] = cpu[0][i] / cpu[1][i];
-    say("crowd_ratio", median(ratio, CROWD_ROUNDS));
-    for (size_t i = 0; i < CROWD_ROUNDS; i++)
-        ratio[i] = wall[0][i] / wall[1][i];
-    say("crowd_wall_ratio", median(ratio, CROWD_ROUNDS));
+    for (size_t i = 0; i < CROWD_ROUNDS; i++) {
+        cpu_ratio[i] = cpu[0][i] / cpu[1][i];
+        wall_ratio[i] = wall[0][i] / wall[1][i];
+    }
+    say("crowd_cpu_ratio", median(cpu_ratio, CROWD_ROUNDS));
+    say("crowd_wall_ratio", median(wall_ratio, CROWD_ROUNDS));
     say("crowd_made_cpu_ns", median(cpu[0], CROWD_ROUNDS));
+    say("crowd_made_wall_ns", median(wall[0], CROWD_ROUNDS));
     say("crowd_default_cpu_ns", median(cpu[1], CROWD_ROUNDS));
-    by.destroy(heaps[0]);
+    say("crowd_default_wall_ns", median(wall[1], CROWD_ROUNDS));
+    by.destroy(heap);
 }
 
 /* limited: a thousand heaps of 1 MiB are filled until they refuse; and as many blocks in heaps without a limit. */
@@ -277,7 +336,7 @@ enum { LIMITED_BYTES = MIB, LIMITED_BLOCKS = 960 };
 static size_t fill(maker_heap heap, size_t most) {
     work_random random = work_seed(3);
     size_t count = 0;
-    for (void *block; count < most && (block = by.get(heap, work_size(&random, 256, 1024))) != NULL; count++)
+    for (void *block; count < most && (block = by.made.get(heap, work_size(&random, 256, 1024))) != NULL; count++)
         *(volatile char *)block = 1;
     return count;
 }
@@ -325,6 +384,7 @@ int main(int argc, char **argv) {
             }
         }
     }
-    (void)fputs("usage: heaps emma|mimalloc|jemalloc cycle|million|many|memory|single|crowd|limited\n", stderr);
+    (void)fputs("usage: heaps emma|emma-cpu|mimalloc|jemalloc cycle|million|many|memory|single|crowd|limited\n",
+                stderr);
     return 2;
 }

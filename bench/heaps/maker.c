@@ -21,13 +21,32 @@ static void find(const char *name, void *function) {
     memcpy(function, &found, sizeof found);
 }
 
+/* Of the default heap, whichever library is preloaded. They are called as indirectly as those of a heap. */
+static void *(*usual_get)(size_t);
+static void (*usual_put)(void *);
+
+static void *get_usual(maker_heap heap, size_t size) {
+    (void)heap;
+    return usual_get(size);
+}
+
+static void put_usual(maker_heap heap, void *block) {
+    (void)heap;
+    usual_put(block);
+}
+
+static maker_way find_usual(const char *get, const char *put) {
+    find(get, &usual_get);
+    find(put, &usual_put);
+    return (maker_way){get_usual, put_usual};
+}
+
 /* Of emma and mimalloc, whose heaps are pointers: whichever is preloaded. */
-static void *(*emma_create)(const emma_heap_config *);
+static emma_heap *(*emma_create)(const emma_heap_config *);
 static void *(*mimalloc_create)(void);
 static void (*destroy_pointer)(void *heap);
 static void *(*get_by_pointer)(void *heap, size_t size);
 static void (*emma_put)(void *heap, void *block);
-static void (*mimalloc_put)(void *block);
 
 static maker_heap emma_create_limited(size_t limit_bytes) {
     return (maker_heap)emma_create(&(emma_heap_config){.limit_bytes = limit_bytes});
@@ -53,9 +72,27 @@ static void emma_put_in(maker_heap heap, void *block) {
     emma_put((void *)heap, block);
 }
 
-static void mimalloc_put_in(maker_heap heap, void *block) {
-    (void)heap;
-    mimalloc_put(block);
+static void (*emma_begin)(emma_heap *, emma_session *);
+static void (*emma_end)(emma_session *);
+static void *(*session_get)(emma_session *, size_t size);
+static void (*session_put)(emma_session *, void *block);
+
+static maker_heap begin_session(maker_heap heap) {
+    static emma_session session;
+    emma_begin((emma_heap *)heap, &session);
+    return (maker_heap)&session;
+}
+
+static void end_session(maker_heap session) {
+    emma_end((emma_session *)session);
+}
+
+static void *get_by_session(maker_heap session, size_t size) {
+    return session_get((emma_session *)session, size);
+}
+
+static void put_by_session(maker_heap session, void *block) {
+    session_put((emma_session *)session, block);
 }
 
 static maker emma(void) {
@@ -63,18 +100,34 @@ static maker emma(void) {
         .name = "emma",
         .create = emma_create_any,
         .destroy = destroy_one,
-        .get = get_in,
-        .put = emma_put_in,
+        .made = {get_in, emma_put_in},
+        .usual = find_usual("emma_malloc", "emma_free"),
+        .maps_each = true,
         .create_limited = emma_create_limited,
+        .begin = begin_session,
+        .end = end_session,
+        .session = {get_by_session, put_by_session},
+        .any = {get_in, put_usual},
     };
     find("emma_heap_create", &emma_create);
     find("emma_heap_destroy", &destroy_pointer);
     find("emma_heap_malloc", &get_by_pointer);
     find("emma_heap_free", &emma_put);
-    find("emma_malloc", &found.get_default);
-    find("emma_free", &found.put_default);
     find("emma_thread_exit", &found.leave);
+    find("emma_session_begin", &emma_begin);
+    find("emma_session_malloc", &session_get);
+    find("emma_session_free", &session_put);
+    find("emma_session_end", &emma_end);
     return found;
+}
+
+/* With CPU caches in the default heap too. */
+static maker emma_by_cpu(void) {
+    const char *(*configure)(const char *);
+    find("emma_configure", &configure);
+    if (configure("cache=cpu") != NULL)
+        fail("emma does not take ", "cache=cpu");
+    return emma();
 }
 
 static maker mimalloc(void) {
@@ -82,15 +135,12 @@ static maker mimalloc(void) {
         .name = "mimalloc",
         .create = mimalloc_create_any,
         .destroy = destroy_one,
-        .get = get_in,
-        .put = mimalloc_put_in,
+        .made = {get_in, put_usual},
+        .usual = find_usual("mi_malloc", "mi_free"),
     };
     find("mi_heap_new", &mimalloc_create);
     find("mi_heap_destroy", &destroy_pointer);
     find("mi_heap_malloc", &get_by_pointer);
-    find("mi_free", &mimalloc_put);
-    find("mi_malloc", &found.get_default);
-    found.put_default = mimalloc_put;
     return found;
 }
 
@@ -130,8 +180,8 @@ static maker jemalloc(void) {
         .name = "jemalloc",
         .create = jemalloc_create,
         .destroy = jemalloc_destroy,
-        .get = jemalloc_get_in,
-        .put = jemalloc_put_in,
+        .made = {jemalloc_get_in, jemalloc_put_in},
+        .usual = find_usual("malloc", "free"),
     };
     int (*name_to_mib)(const char *, size_t *, size_t *);
     size_t words = 3;
@@ -140,8 +190,6 @@ static maker jemalloc(void) {
     find("mallctl", &jemalloc_ctl);
     find("mallctlbymib", &jemalloc_ctl_by_mib);
     find("mallctlnametomib", &name_to_mib);
-    find("malloc", &found.get_default);
-    find("free", &found.put_default);
     if (name_to_mib("arena.0.destroy", jemalloc_destroy_mib, &words) != 0)
         fail("jemalloc: no arena.0.destroy", "");
     return found;
@@ -150,9 +198,11 @@ static maker jemalloc(void) {
 maker maker_find(const char *name) {
     if (strcmp(name, "emma") == 0)
         return emma();
+    if (strcmp(name, "emma-cpu") == 0)
+        return emma_by_cpu();
     if (strcmp(name, "mimalloc") == 0)
         return mimalloc();
     if (strcmp(name, "jemalloc") == 0)
         return jemalloc();
-    fail("makers are emma, mimalloc, jemalloc; not ", name);
+    fail("makers are emma, emma-cpu, mimalloc, jemalloc; not ", name);
 }

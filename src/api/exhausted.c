@@ -47,10 +47,10 @@ static bool ask(emma_heap *heap, size_t size) {
 }
 
 /* See EMMA_CALL_BYTES. */
-static __attribute__((noinline)) bool ask_below(emma_heap *heap, size_t size) {
+static EMMA_IN_ITS_FRAME bool ask_below(emma_heap *heap, size_t size) {
     volatile char apart[EMMA_CALL_BYTES];
     apart[0] = 0;
-    asking = (uintptr_t)__builtin_frame_address(0) - EMMA_CALL_BYTES;
+    asking = (uintptr_t)apart; /* not by the frame's address: on aarch64 a frame's variables lie above that */
     bool again = ask(heap, size);
     asking = (uintptr_t)apart[0]; /* 0, read from there so that the bytes are there */
     return again;

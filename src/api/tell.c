@@ -6,12 +6,12 @@
 static EMMA_THREAD_LOCAL uintptr_t telling; /* as asking in exhausted.c */
 
 /* event 0: how much is committed, if that has changed much. */
-static EMMA_COLD void tell(emma_heap *heap, const emma_event *event) {
+static EMMA_COLD EMMA_IN_ITS_FRAME void tell(emma_heap *heap, const emma_event *event) {
     volatile char apart[EMMA_CALL_BYTES];
-    if ((uintptr_t)__builtin_frame_address(0) < telling)
+    if ((uintptr_t)(apart + EMMA_CALL_BYTES) <= telling)
         return;
     apart[0] = 0;
-    telling = (uintptr_t)__builtin_frame_address(0) - EMMA_CALL_BYTES;
+    telling = (uintptr_t)apart;
     if (event != 0)
         emma__heap_tell(heap, event);
     else

@@ -37,6 +37,9 @@
 #define EMMA_ADDRESS_SANITIZER 0
 #endif
 
+/* Its variables lie in its own frame: AddressSanitizer may put them elsewhere. */
+#define EMMA_IN_ITS_FRAME __attribute__((no_sanitize("address"), noinline))
+
 /* A function that reads what others may be writing, and can do with either value: ThreadSanitizer is not to look. */
 #define EMMA_READS_RACING __attribute__((no_sanitize("thread"), noinline))
 

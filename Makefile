@@ -103,7 +103,7 @@ $(BUILD)/%.so: $(BUILD)/%.o
 	$(CC) -shared -Wl,-soname,$(@F).0 -Wl,--dynamic-list=src/override/replaceable.list -Wl,-z,nodelete,-z,relro,-z,now,-z,noexecstack -Wl,--no-undefined -o $@ $< -pthread
 
 # Everything but the foreign suites (make conformance) and the bench. One after the other: some watch the clock.
-TESTS := unit unit-torture unit-sanitize freestanding model fault storm heaps musl misuse limits sanitize programs examples bare
+TESTS := unit unit-torture unit-sanitize freestanding cross model fault storm heaps musl misuse limits sanitize programs examples bare
 .PHONY: test
 test: all
 	failed=; for test in $(TESTS); do \

@@ -84,8 +84,8 @@ typedef struct emma_source {
      * are committed; that is believed. */
     void *(*reserve)(size_t bytes, size_t align, int *zeroed, void *context);
 
-    /* These three may be NULL. They get what reserve returned, whole. Return: 1 iff done; only commit's answer
-     * matters. */
+    /* These three may be NULL; without decommit and release pieces stay with the heap. They get what reserve returned,
+     * whole. Return: 1 iff done; only commit's answer matters. */
     int (*commit)(void *memory, size_t bytes, void *context);   /* make it readable and writable; before it is used */
     int (*decommit)(void *memory, size_t bytes, void *context); /* before release; contents are of no use any more */
     int (*release)(void *memory, size_t bytes, void *context);

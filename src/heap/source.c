@@ -125,6 +125,11 @@ size_t emma__source_dirty_bytes(const emma_sourced *sourced, const void *block, 
     return dirty < usable_bytes ? dirty : usable_bytes;
 }
 
+/* Else a piece that is dropped would be lost. */
+static bool takes_back(const emma_source *source) {
+    return source->release != 0 || source->decommit != 0;
+}
+
 static emma_fit_pool *pool_of(emma_piece *piece) {
     uintptr_t first = emma__bits_align_up((uintptr_t)(piece + 1) + sizeof(size_t), EMMA_FIT_GRANULE);
     return (emma_fit_pool *)(first - sizeof(size_t)); // NOLINT(performance-no-int-to-ptr)
@@ -135,7 +140,7 @@ static bool drop(emma_sourced *sourced, emma_fit *fit, emma_piece *piece) {
     emma_piece **link = &sourced->pieces;
     while (*link != piece)
         link = &(*link)->next;
-    if (piece->next == 0 || emma_fit_remove_pool(fit, pool_of(piece)) != EMMA_BARE_OK)
+    if (piece->next == 0 || !takes_back(&sourced->source) || emma_fit_remove_pool(fit, pool_of(piece)) != EMMA_BARE_OK)
         return false; /* the first one holds the heap */
     *link = piece->next;
     piece->next = sourced->gone;

@@ -144,6 +144,39 @@ static void an_empty_piece_stays(void) {
     IS(own.released, 2);
 }
 
+/* A source that only hands out, and never hears of it again. */
+static void reserve_is_enough(void) {
+    books own = {0};
+    emma_source source = {.reserve = reserve, .context = &own};
+    emma_heap *heap = emma_heap_create(&(emma_heap_config){.source = &source});
+    if (!OK(heap != 0))
+        return;
+    for (unsigned i = 0; i < 1000; i++) {
+        held[i] = emma_heap_calloc(heap, 1, 4000);
+        OK(held[i] != 0 && unit_is_zero(held[i], 4000));
+    }
+    for (unsigned i = 0; i < 1000; i++)
+        emma_free(held[i]);
+    for (unsigned i = 0; i < 50; i++) { /* what was reserved is all that is needed, however often */
+        void *small = emma_heap_malloc(heap, 3 << 20);
+        void *large = emma_heap_malloc(heap, 5 << 20);
+        OK(small != 0 && large != 0);
+        emma_free(small);
+        emma_free(large);
+        IS(emma_heap_collect(heap), 0);
+    }
+    OK(own.reserved <= 8);
+    emma_heap_stats stats;
+    emma_heap_stats_read(heap, &stats);
+    IS(stats.committed_bytes, own.bytes);
+    IS(stats.of.allocated_bytes, 0);
+    emma_heap_destroy(heap);
+    IS(own.committed + own.decommitted + own.released + own.wrong, 0);
+    for (unsigned i = 0; i < PIECES; i++)
+        if (own.piece[i].memory != 0)
+            emma__plat_unmap((uintptr_t)own.piece[i].memory, own.piece[i].bytes);
+}
+
 /* Blocks of all kinds come and go, each soiled before it goes; what calloc gives is zero. */
 static void step(emma_heap *heap, unsigned i, uint64_t *state) {
     void **at = &held[unit_random(state) % 64];
@@ -260,6 +293,7 @@ static void what_is_lent_is_not_taken_twice(void) {
 
 TAP_MAIN({"everything reserved is released once, at the latest with the heap", all_that_is_reserved_is_released},
          {"an empty piece stays until there is another", an_empty_piece_stays},
+         {"a source that takes nothing back", reserve_is_enough},
          {"zeroed is believed, and nothing else", zeroed_is_believed},
          {"limits hold for what is reserved", limits_hold}, {"refusals change nothing", refusals_change_nothing},
          {"what is lent already is not taken from a source", what_is_lent_is_not_taken_twice})

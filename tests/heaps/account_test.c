@@ -26,6 +26,8 @@ static bool is_sound(const heap_work *work) {
     }
     return EXPECT(unit_heap_sound(work->heap, small_blocks(work))) &&
            EXPECT(stats.of.allocated_bytes == work->live_bytes) && EXPECT(resident <= stats.committed_bytes) &&
+           EXPECT(stats.of.allocated_bytes + stats.of.cached_bytes <= stats.of.active_bytes) &&
+           EXPECT(stats.of.active_bytes + stats.of.dirty_bytes <= stats.of.mapped_bytes) &&
            EXPECT(stats.committed_bytes <= stats.peak_bytes) &&
            EXPECT(stats.limit_bytes == 0 || stats.peak_bytes <= stats.limit_bytes);
 }
@@ -158,6 +160,38 @@ static void tables_are_charged(void) {
     emma_heap_destroy(heap);
 }
 
+/* What lives, in slices; what was freed and is kept; what went back. */
+static void slices_are_told(void) {
+    enum { COUNT = 40, BYTES = 256 << 10, SMALL_BYTES = 1024 };
+    void *large[COUNT];
+    emma_heap *heap = limited(0);
+    emma_stats none = heap_work_stats(heap).of;
+    EXPECT(none.active_bytes == 0 && none.dirty_bytes == 0 && none.large_blocks == 0);
+    for (size_t i = 0; i < COUNT; i++)
+        memset(large[i] = emma_heap_malloc(heap, BYTES), 1, BYTES);
+    emma_stats full = heap_work_stats(heap).of;
+    EXPECT(full.active_bytes == COUNT * BYTES && full.large_bytes == COUNT * BYTES && full.large_blocks == COUNT);
+    EXPECT(full.dirty_bytes == 0 && full.mapped_bytes >= none.mapped_bytes && full.mapped_bytes > COUNT * BYTES);
+    emma_heap_free(heap, large[0]);
+    emma_stats less = heap_work_stats(heap).of;
+    EXPECT(less.active_bytes == full.active_bytes - BYTES && less.dirty_bytes == BYTES);
+    EXPECT(less.large_blocks == COUNT - 1 && less.mapped_bytes == full.mapped_bytes);
+    EXPECT(emma_heap_collect(heap) >= BYTES && heap_work_stats(heap).of.dirty_bytes == 0);
+    for (size_t i = 1; i < COUNT; i++)
+        emma_heap_free(heap, large[i]);
+    size_t committed = heap_work_stats(heap).committed_bytes;
+    size_t dirty = heap_work_stats(heap).of.dirty_bytes;
+    EXPECT(heap_work_stats(heap).of.active_bytes == 0 && dirty <= committed && dirty < COUNT * BYTES / 2);
+    EXPECT(emma_heap_collect(heap) >= dirty && heap_work_stats(heap).of.dirty_bytes == 0);
+    EXPECT(heap_work_stats(heap).committed_bytes <= committed - dirty);
+    void *small = emma_heap_malloc(heap, SMALL_BYTES);
+    emma_stats spans = heap_work_stats(heap).of;
+    EXPECT(small != NULL && spans.active_bytes != 0 && spans.active_bytes % EMMA_SLICE_BYTES == 0);
+    EXPECT(spans.allocated_bytes == SMALL_BYTES && spans.large_blocks == 0 && spans.large_bytes == 0);
+    EXPECT(spans.allocated_bytes + spans.cached_bytes <= spans.active_bytes);
+    emma_heap_destroy(heap);
+}
+
 static void sessions_and_batches_agree(void) {
     static void *blocks[3000];
     emma_heap *heap = limited((size_t)16 << 20);
@@ -186,6 +220,7 @@ int main(void) {
         {"every class: what is resident is charged", every_class_agrees, 120},
         {"full tracts: what is resident is charged", full_tracts_agree, 120},
         {"a heap's tables are charged", tables_are_charged, 30},
+        {"slices in use, dirty and clean are told", slices_are_told, 10},
         {"sessions and batches: live, committed and resident bytes agree", sessions_and_batches_agree, 120},
     };
     return storm_main(cases, STORM_COUNT(cases));

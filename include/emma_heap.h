@@ -135,8 +135,8 @@ EMMA_API emma_heap *emma_heap_create(const emma_heap_config *config) EMMA_NOEXCE
  * Cost: a system call for each 64 MiB and each huge block, however many blocks there are. */
 EMMA_API void emma_heap_destroy(emma_heap *heap) EMMA_NOEXCEPT;
 
-/* All blocks of the heap are gone, and the range of emma_heap_sbrk; its memory stays for the next ones. Limit and
- * handlers stay.
+/* All blocks of the heap are gone, and the range of emma_heap_sbrk; its memory stays for the next ones, resident as it
+ * is, but for that of blocks above 32 MiB. Limit and handlers stay.
  * Requires: as emma_heap_destroy. Cost: O(memory in use), no step for each block. */
 EMMA_API void emma_heap_reset(emma_heap *heap) EMMA_NOEXCEPT;
 

@@ -34,6 +34,7 @@ typedef struct emma_purge_state {
     _Atomic(size_t) purged_slices;    /* lately, and not claimed again */
     _Atomic(size_t) regretted_slices; /* purged and claimed again, since last judged */
     _Atomic(size_t) freed_seen;       /* slices freed, ever, when last judged */
+    _Atomic(size_t) warm_slices;      /* dirty ones that a reset left, and nobody has claimed since */
     _Atomic(uint32_t) patience;       /* grows as purges are regretted */
     _Atomic(uint32_t) compacting;     /* claimed by a try: the generation (registry.h) of the process that claimed it */
     _Atomic(size_t) janitor;          /* when it may be started: 0 off, 1 threads, 2 on (ctl/options.h) */

@@ -6,6 +6,7 @@
  * leave nothing in it, and need not be asked when it goes. */
 #include "heap/heap.h"
 #include "heap/source.h"
+#include "plat/plat.h"
 
 enum {
     DIRTY_BYTES = EMMA_TORTURE ? 65536 : 256 * 1024, /* one of many keeps less dirty memory */
@@ -72,12 +73,15 @@ void emma__heap_reset(emma_heap *heap) {
     emma__lent_reset(heap);
     if (emma__heap_is_lent(heap))
         return;
+    ATOMIC_STORE(&emma__heap_regions(heap)->now_seconds, emma__plat_seconds(), relaxed); /* since then it is dirty */
     emma__cpu_empty(&heap->cpu, &heap->depot);
     emma__shared_reset(&heap->shared);
     emma__depot_forget(&heap->depot);
     emma__spans_reset(&heap->depot.spans);
     emma__huge_release_all(emma__heap_regions(heap));
     emma__heap_break_reset(heap, false);
+    size_t dirty = ATOMIC_LOAD(&emma__heap_regions(heap)->dirty_slices, relaxed);
+    ATOMIC_STORE(&heap->purge.warm_slices, dirty, relaxed); /* for what comes */
 }
 
 emma_commit *emma__heap_commit(emma_heap *heap) {

@@ -22,6 +22,8 @@
  * are free at first, and whole spans soon after. Where a heap is nearly empty again and again, twice in as many
  * seconds, the program makes waves, and wants it back.
  *
+ * What a reset of a made heap leaves is for the next blocks: it stays until it is claimed, or old.
+ *
  * While a janitor lives, dirty slices may stay up to what was used at the peak, and spans are left to it: that costs
  * no more than was resident already.
  *

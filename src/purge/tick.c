@@ -77,10 +77,19 @@ static size_t floor_bytes(emma_heap *heap, size_t live) {
     return floor + (room < 2 * floor ? room : 2 * floor);
 }
 
+/* What a reset left may stay, less what of it was claimed since. */
+static size_t warm_bytes(emma_heap *heap) {
+    size_t dirty = ATOMIC_LOAD(&emma__heap_regions(heap)->dirty_slices, relaxed);
+    size_t warm = ATOMIC_LOAD(&heap->purge.warm_slices, relaxed);
+    if (dirty < warm)
+        ATOMIC_STORE(&heap->purge.warm_slices, warm = dirty, relaxed); /* races: another one's count of the same */
+    return warm << EMMA_SLICE_LOG2;
+}
+
 static size_t bound_for(emma_heap *heap, size_t live) {
     uint32_t patience = ATOMIC_LOAD(&heap->purge.patience, relaxed);
     size_t share = live < LITTLE_BYTES ? 0 : live >> DIRTY_SHARE_LOG2 << patience;
-    size_t floor = floor_bytes(heap, live);
+    size_t floor = floor_bytes(heap, live) + warm_bytes(heap);
     size_t bound = floor < SIZE_MAX - share ? floor + share : SIZE_MAX;
     size_t used = ATOMIC_LOAD(&emma__heap_regions(heap)->used_slices, relaxed);
     size_t peak = ATOMIC_LOAD(&heap->purge.used_peak_slices, relaxed);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "heap/heap.h"
 #include "heap_work.h"
 
 static void is_told_by_its_config(void) {
@@ -294,6 +295,51 @@ static void forgets_all_at_reset(void) {
     emma_heap_destroy(heap);
 }
 
+static size_t faults(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (size_t)usage.ru_minflt;
+}
+
+/* And some blocks that come and go, so that the purge has a look. Returns: how many pages came for it. */
+static size_t faults_to_fill(emma_heap *heap, size_t block_bytes, size_t total_bytes) {
+    size_t before = faults();
+    for (size_t i = 0; i < 64; i++)
+        emma_heap_free(heap, emma_heap_malloc(heap, 64 << 10));
+    for (size_t i = 0; i < total_bytes / block_bytes; i++) {
+        char *block = emma_heap_malloc(heap, block_bytes);
+        if (!EXPECT(block != NULL))
+            break;
+        for (size_t at = 0; at < block_bytes; at += 4096)
+            block[at] = 1;
+    }
+    return faults() - before;
+}
+
+/* What was resident stays so, and is found again: also by blocks of another size. */
+static void stays_warm_at_reset(void) {
+    if (STORM_SANITIZER)
+        storm_skip("sanitizers have memory of their own");
+    const size_t total = (size_t)24 << 20;
+    size_t sizes[] = {64, 1000, 3000, 30000, 64 << 10, 256 << 10};
+    for (size_t i = 0; i < STORM_COUNT(sizes); i++) {
+        emma_heap *heap = emma_heap_create(NULL);
+        size_t first = faults_to_fill(heap, sizes[i], total);
+        size_t again[3];
+        for (size_t j = 0; j < STORM_COUNT(again); j++) {
+            atomic_fetch_sub(&emma__heap_regions(heap)->now_seconds, 20); /* what lived did so for long */
+            atomic_fetch_sub(&heap->purge.ticked_second, 20);
+            emma_heap_reset(heap);
+            EXPECT(heap_work_resident(heap) >= total / 16 * 15);
+            again[j] = faults_to_fill(heap, sizes[(i + j / 2) % STORM_COUNT(sizes)], total / 16 * 15);
+            EXPECT(again[j] < first / (j < 2 ? 50 : 8)); /* others lie elsewhere in their spans */
+        }
+        storm_note("24 MiB in blocks of %zu: %zu faults; after resets %zu, %zu; of another size %zu", sizes[i], first,
+                   again[0], again[1], again[2]);
+        emma_heap_destroy(heap);
+    }
+}
+
 int main(void) {
     static const storm_case cases[] = {
         {"a heap is what its config says", is_told_by_its_config, 10},
@@ -311,6 +357,7 @@ int main(void) {
         {"batches", works_in_batches, 60},
         {"the default heap, by the same functions", serves_the_default_heap_as_well, 60},
         {"a reset heap is as new", forgets_all_at_reset, 60},
+        {"and as warm as before", stays_warm_at_reset, 30},
     };
     return storm_main(cases, STORM_COUNT(cases));
 }

@@ -5,16 +5,39 @@
 #include "heap/heap.h"
 #include "heap_work.h"
 
-/* All bytes of a block in pieces, in random order. Returns: whether the last, and only it, said that it is gone. */
+enum { PIECES = 200 };
+
+typedef struct piece {
+    size_t at;
+    size_t size_bytes;
+} piece;
+
+/* Cut so many bytes into pieces of random lengths, and shuffle them. Returns: how many there are, at most PIECES. */
+static size_t cut(size_t bytes, piece *pieces, uint64_t *random) {
+    size_t most = 1 + storm_below(random, bytes);
+    size_t count = 0;
+    for (size_t at = 0; at < bytes; at += pieces[count++].size_bytes) {
+        size_t size = 1 + storm_below(random, most);
+        bool is_last = count + 1 == PIECES || size > bytes - at;
+        pieces[count] = (piece){at, is_last ? bytes - at : size};
+    }
+    for (size_t i = count; i > 1; i--) {
+        size_t other = storm_below(random, i);
+        piece moved = pieces[other];
+        pieces[other] = pieces[i - 1];
+        pieces[i - 1] = moved;
+    }
+    return count;
+}
+
+/* All bytes of a block in pieces, in any order; the one at the end may reach beyond it. Returns: whether the last to be freed,
+ * and only it, said that the block is gone. */
 static bool free_in_parts(unsigned char *block, size_t usable, uint64_t *random) {
-    size_t piece = 1 + storm_below(random, usable);
-    piece = usable / piece > 200 ? usable / 200 : piece;
-    size_t count = (usable + piece - 1) / piece;
-    size_t first = storm_below(random, count);
+    piece pieces[PIECES];
+    size_t count = cut(usable, pieces, random);
     for (size_t i = 0; i < count; i++) {
-        size_t at = (first + i) % count * piece;
-        int result = emma_free_range(block + at, piece);
-        if (result != (i + 1 == count))
+        size_t beyond = pieces[i].at + pieces[i].size_bytes == usable ? storm_below(random, 3) * 1000 : 0;
+        if (emma_free_range(block + pieces[i].at, pieces[i].size_bytes + beyond) != (i + 1 == count))
             return false;
     }
     return true;
@@ -50,6 +73,32 @@ static void frees_by_parts(void) {
         EXPECT(free_in_parts(small, emma_usable_size(small), &random));
     }
     EXPECT(heap_work_stats(heap).of.allocated_bytes == 0);
+    emma_heap_destroy(heap);
+}
+
+/* At multiples of any number: what lies before and behind the bytes that were asked for is of the block, too. */
+static void parts_of_aligned_blocks(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    for (size_t round = 0; round < 100; round++) {
+        unsigned char *block = emma_heap_aligned_alloc(heap, 3, 63);
+        emma_description found = {0};
+        EXPECT((uintptr_t)block % 3 == 0 && emma_describe(block, &found) == 1 && found.size >= 63);
+        unsigned char *start = found.start;
+        unsigned char *end = start + found.size;
+        memset(block, 9, 63);
+        EXPECT(start <= block && block + 63 <= end);
+        EXPECT(emma_free_range(block + 8, 55) == 0 && emma_free_range(block, 4) == 0);
+        EXPECT(emma_free_range(start, (size_t)(block - start)) == 0);
+        EXPECT(emma_free_range(block + 63, (size_t)(end - block) - 63) == 0);
+        EXPECT(block[4] == 9 && block[7] == 9 && emma_describe(block, &found) == 1);
+        EXPECT(found.state == EMMA_LIVE_BLOCK && emma_free_range(block + 4, 4) == 1);
+        block = emma_heap_aligned_alloc(heap, 4, 64); /* a half, the other half */
+        size_t first = round % 2 * 32;
+        EXPECT((uintptr_t)block % 4 == 0 && emma_usable_size(block) == 64);
+        EXPECT(emma_free_range(block + first, 32) == 0 && emma_free_range(block + 32 - first, 32) == 1);
+        if (!EXPECT(heap_work_stats(heap).of.allocated_bytes == 0))
+            break;
+    }
     emma_heap_destroy(heap);
 }
 
@@ -267,6 +316,7 @@ static void a_locked_break_stays_charged(void) {
 int main(void) {
     static const storm_case cases[] = {
         {"blocks are freed by parts", frees_by_parts, 60},
+        {"parts of blocks at multiples of 3 and 4", parts_of_aligned_blocks, 10},
         {"threads free by parts", threads_free_by_parts, 60},
         {"parts that were left for another thread need no memory", left_parts_need_no_memory, 10},
         {"a heap's break", has_a_break, 10},

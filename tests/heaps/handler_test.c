@@ -131,6 +131,41 @@ static void every_way_asks_for_the_default_heap(void) {
     emma_set_out_of_memory(NULL, NULL);
 }
 
+static size_t limits_reached;
+
+static void count_limits(emma_heap *heap, const emma_event *event, void *context) {
+    (void)heap, (void)context;
+    limits_reached += event->kind == EMMA_EVENT_LIMIT;
+}
+
+/* Where what idles in caches is enough, it goes back, and nobody is asked. */
+static void what_idles_goes_back_first(void) {
+    static void *blocks[600];
+    heard ear = {0};
+    emma_heap *heap =
+        emma_heap_create(&(emma_heap_config){.on_out_of_memory = hear, .context = &ear, .log = count_limits});
+    emma_set_out_of_memory(hear, &ear);
+    emma_set_thread_out_of_memory(hear, &ear);
+    for (size_t way = 0; way < WAYS; way++) {
+        emma_heap_set_limit(heap, 0);
+        void *small = emma_heap_malloc(heap, 100);
+        for (size_t i = 0; i < STORM_COUNT(blocks); i++)
+            blocks[i] = emma_heap_malloc(heap, 500 + i % 30 * 50);
+        for (size_t i = 0; i < STORM_COUNT(blocks); i++)
+            emma_heap_free(heap, blocks[i]);
+        emma_heap_set_limit(heap, heap_work_stats(heap).committed_bytes);
+        limits_reached = 0;
+        void *got = get(heap, way, small);
+        if (!EXPECT(got != NULL && ear.calls == 0 && limits_reached == 1))
+            storm_note("way %zu: %p, %zu calls, limit reached %zu times", way, got, ear.calls, limits_reached);
+        emma_heap_reset(heap);
+        emma_heap_collect(heap);
+    }
+    EXPECT(emma_heap_malloc(heap, 64 * limit) == NULL && ear.calls == 1); /* the thread's: it was there all the time */
+    emma_set_out_of_memory(NULL, NULL);
+    emma_heap_destroy(heap);
+}
+
 static void handlers_are_asked_in_order(void) {
     heard own = {0};
     heard all = {0};
@@ -339,6 +374,7 @@ int main(void) {
     static const storm_case cases[] = {
         {"every way to get memory asks the handler", every_way_asks, 30},
         {"and asks the one for all heaps when the default heap has a limit", every_way_asks_for_the_default_heap, 30},
+        {"no handler is asked where what idles is enough", what_idles_goes_back_first, 10},
         {"handlers: the thread's once, the heap's, the one for all", handlers_are_asked_in_order, 10},
         {"a thread's handler is its own", a_threads_handler_is_its_own, 10},
         {"a handler may allocate, raise the limit, use other heaps", a_handler_may_do_much, 10},

@@ -60,6 +60,20 @@ int mallopt(int parameter, int value) {
     return parameter == 1 || (parameter <= -1 && parameter >= -8);
 }
 
+/* glibc's second names for two of these. */
+// NOLINTBEGIN(bugprone-reserved-identifier): these are the names
+EMMA_EXPORT struct mallinfo_figures __libc_mallinfo(void);
+EMMA_EXPORT int __libc_mallopt(int parameter, int value);
+
+struct mallinfo_figures __libc_mallinfo(void) {
+    return mallinfo();
+}
+
+int __libc_mallopt(int parameter, int value) {
+    return mallopt(parameter, value);
+}
+// NOLINTEND(bugprone-reserved-identifier)
+
 int malloc_trim(size_t pad) {
     (void)pad;
     return emma_collect() != 0;

@@ -11,8 +11,9 @@ LIMITS_FOO    := $(BUILD)/foo/libfoo.a
 LIMITS_WRAPS  := $(foreach name,page_bytes map_at map unmap purge wipe_on_fork resize move_pages,-Wl,--wrap=emma__plat_$(name))
 
 # Linked with emma; run with the drop-in preloaded; other tests.
-LIMITS_LINKED    := $(addprefix $(LIMITS_OUT)/,pages_test filter_test cgroup_test copies_test static_a static_o operators_a operators_o)
-LIMITS_PRELOADED := $(addprefix $(LIMITS_OUT)/,behaviour_test space_test maps_test beside_test operators_test)
+LIMITS_LINKED    := $(addprefix $(LIMITS_OUT)/,pages_test filter_test cgroup_test copies_test static_a static_o operators_a operators_o \
+    surface_a surface_o surface_so)
+LIMITS_PRELOADED := $(addprefix $(LIMITS_OUT)/,behaviour_test surface_test space_test maps_test beside_test operators_test)
 LIMITS_STARTUP   := $(addprefix $(LIMITS_OUT)/,nothing nothing_glibc nothing_emma)
 
 .PHONY: test-limits
@@ -49,6 +50,12 @@ $(LIMITS_FOO): $(CORE_SOURCES) $(wildcard src/*/*.h)
 	$(MAKE) --no-print-directory PREFIX_SYM=foo_ BUILD=$(BUILD)/foo $@
 
 $(LIMITS_OUT)/static_%: tests/limits/static_test.c $(LIMITS_NEEDS) $(EMMA_MALLOC_A) $(EMMA_MALLOC_O)
+	$(limits_cc) -static -o $@ $(filter %.c,$^) $(EMMA_MALLOC_A:.a=.$*)
+
+$(LIMITS_OUT)/surface_so: tests/limits/surface_test.c $(LIMITS_NEEDS) $(EMMA_MALLOC_SO)
+	$(limits_cc) -o $@ $(filter %.c,$^) -Wl,-rpath,$(abspath $(BUILD)) $(EMMA_MALLOC_SO)
+
+$(addprefix $(LIMITS_OUT)/surface_,a o): $(LIMITS_OUT)/surface_%: tests/limits/surface_test.c $(LIMITS_NEEDS) $(EMMA_MALLOC_A) $(EMMA_MALLOC_O)
 	$(limits_cc) -static -o $@ $(filter %.c,$^) $(EMMA_MALLOC_A:.a=.$*)
 
 $(LIMITS_OUT)/operators_test: tests/limits/operators_test.cc

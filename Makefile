@@ -124,10 +124,13 @@ DESCRIPTION        := A memory allocator to be embedded: functions of its own na
 DESCRIPTION_MALLOC := A memory allocator in the place of malloc, free and operator new of the whole program
 DESCRIPTION_BARE   := Allocators for memory without an operating system
 
+# The drop-in is wanted also where nothing in the program itself allocates.
+always = -Wl,--push-state,--no-as-needed -l% -Wl,--pop-state
+
 # $(call pkg-config,LIBRARY,DESCRIPTION)
 define pkg-config
-	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: %s\nDescription: %s\nVersion: %s\nLibs: -L$${libdir} -l%s\nCflags: -I$${includedir}\n' \
-	    '$(PREFIX)' '$(1)' '$(2)' '$(VERSION)' '$(1:lib%=%)' >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$(1).pc
+	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: %s\nDescription: %s\nVersion: %s\nLibs: -L$${libdir} %s\nCflags: -I$${includedir}\n' \
+	    '$(PREFIX)' '$(1)' '$(2)' '$(VERSION)' '$(if $(filter %-malloc,$(1)),$(1:lib%=$(always)),$(1:lib%=-l%))' >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$(1).pc
 endef
 
 # The bare allocators have no names but their own: a renamed copy comes without them.

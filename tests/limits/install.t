@@ -1,7 +1,9 @@
 #!/bin/sh
 # install.t: what `make install` puts below a prefix is enough for a program in C and in C++, under emma's names and under
-# others (PREFIX_SYM): headers, libraries, pkg-config files. Environment: LIMITS_OUT, LIMITS_BUILD.
+# others (PREFIX_SYM), and for one with the drop-in: headers, libraries, pkg-config files. Environment: LIMITS_OUT,
+# LIMITS_BUILD.
 set -u
+tools/need.sh g++ pkgconf
 to=$LIMITS_OUT/install
 count=0
 
@@ -36,17 +38,45 @@ installed() { # STEM, BUILD
         DESTDIR="$to/$1"
 }
 
-# The word that a pkg-config file says after NAME:, with the folder of the installation before it.
-flags() { # STEM, NAME
-    sed -n "s/^$2: *//p" "$to/$1/usr/lib/pkgconfig/lib$1.pc" | sed "s,\${\(lib\|include\)dir},$to/$1/usr/\1,g"
+# A program in which libc, or C++'s library, allocates, and which needs no library for that: NAME_owns is looked up.
+unaware() { # STEM
+    sed "s/NAME/$1/g" <<'EOF'
+#define _GNU_SOURCE 1
+#include <dlfcn.h>
+#include <string.h>
+#ifdef __cplusplus
+#include <string>
+static const std::string made(100, 'x');
+#define IS_OWN(owns) (owns(strdup("a text")) == 1 && owns(made.data()) == 1)
+#else
+#define IS_OWN(owns) (owns(strdup("a text")) == 1)
+#endif
+int main(void) {
+    int (*owns)(const void *);
+    *(void **)&owns = dlsym(RTLD_DEFAULT, "NAME_owns");
+    return !(owns != 0 && IS_OWN(owns));
+}
+EOF
 }
 
-runs() { # STEM, COMPILER...
+# What a pkg-config file says, with the folder of the installation before it.
+flags() { # STEM, LIBRARY, OPTION...
+    from=$to/$1
+    library=$2
+    shift 2
+    env PKG_CONFIG_LIBDIR="$from/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$from" PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 \
+        PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 pkg-config "$@" "$library"
+}
+
+runs() { # STEM, LIBRARY, SOURCE, COMPILER...
     stem=$1
-    shift
-    # shellcheck disable=SC2046  # a list of words is meant
-    "$@" -Wall -Wextra -Wpedantic -Werror $(flags "$stem" Cflags) "$to/$stem.c" -x none $(flags "$stem" Libs) -o "$to/program" &&
-        LD_LIBRARY_PATH=$to/$stem/usr/lib "$to/program"
+    library=$2
+    source=$3
+    shift 3
+    # Debian's linker takes libraries as they come, others by need. A list of words is meant.
+    # shellcheck disable=SC2046
+    "$@" -Wall -Wextra -Wpedantic -Werror -Wl,--as-needed $(flags "$stem" "$library" --cflags) "$source" -x none \
+        $(flags "$stem" "$library" --libs) -o "$to/program" && LD_LIBRARY_PATH=$to/$stem/usr/lib "$to/program"
 }
 
 names_only() { # STEM: no name of emma's own is left in the headers, nor of its libraries; prose may speak of it
@@ -70,9 +100,14 @@ for stem in emma foo; do
     build=$LIMITS_BUILD
     [ $stem = emma ] || build=$LIMITS_BUILD/$stem
     program $stem >"$to/$stem.c"
+    unaware $stem >"$to/$stem-unaware.c"
     ok "$stem: make install" installed $stem "$build"
-    ok "$stem: a C program" runs $stem "${CC:-gcc}" -std=c11
-    ok "$stem: a C++ program" runs $stem "${CXX:-g++}" -std=c++17 -x c++
+    for language in "C ${CC:-gcc} -std=c11" "C++ ${CXX:-g++} -std=c++17 -x c++"; do
+        # shellcheck disable=SC2086  # a list of words is meant
+        ok "$stem: a ${language%% *} program" runs $stem lib$stem "$to/$stem.c" ${language#* }
+        # shellcheck disable=SC2086
+        ok "$stem: the drop-in under a ${language%% *} program" runs $stem lib$stem-malloc "$to/$stem-unaware.c" ${language#* }
+    done
 done
 ok "foo: the headers have no other names" names_only foo
 ok "the bare allocators, without another prefix" bare

@@ -12,8 +12,8 @@ LIMITS_WRAPS  := $(foreach name,page_bytes map_at map unmap purge wipe_on_fork r
 
 # Linked with emma; run with the drop-in preloaded; other tests.
 LIMITS_LINKED    := $(addprefix $(LIMITS_OUT)/,pages_test filter_test cgroup_test copies_test static_a static_o operators_a operators_o \
-    surface_a surface_o surface_so)
-LIMITS_PRELOADED := $(addprefix $(LIMITS_OUT)/,behaviour_test surface_test space_test maps_test beside_test operators_test)
+    surface_a surface_o surface_so unasked_linked)
+LIMITS_PRELOADED := $(addprefix $(LIMITS_OUT)/,behaviour_test surface_test unasked_test space_test maps_test beside_test operators_test)
 LIMITS_STARTUP   := $(addprefix $(LIMITS_OUT)/,nothing nothing_glibc nothing_emma)
 
 .PHONY: test-limits
@@ -32,6 +32,9 @@ $(LIMITS_OUT)/%_test: tests/limits/%_test.c $(LIMITS_NEEDS)
 	$(limits_cc) -DSTORM_DROP_IN=1 -Wl,-z,dynamic-undefined-weak -o $@ $(filter %.c,$^)
 
 $(LIMITS_OUT)/filter_test: tests/limits/filter_test.c $(LIMITS_NEEDS) $(EMMA_A)
+	$(limits_cc) -o $@ $(filter %.c %.a,$^)
+
+$(LIMITS_OUT)/unasked_linked: tests/limits/unasked_test.c $(LIMITS_NEEDS) $(EMMA_A)
 	$(limits_cc) -o $@ $(filter %.c %.a,$^)
 
 $(LIMITS_OUT)/beside_test: tests/limits/beside_test.c $(LIMITS_NEEDS) $(EMMA_A)

@@ -1,7 +1,9 @@
 /* huge_pages.c: which chunks are to have huge pages. Interface in window.h and region.h.
  *
  * Each change from chunk to chunk in a tract is one mapping more for the kernel, which has a limit for these: a change
- * that would make more than EDGES_MAX of them is not made, or made for all chunks of the tract. */
+ * that would make more than EDGES_MAX of them is not made, or made for all chunks of the tract. So there are at most two
+ * runs of chunks with huge pages, and the three runs beside these may be two mappings each: chunks for which nothing was
+ * told, as more was mapped since, are another for the kernel than those of which huge pages were ended. */
 #include "plat/plat.h"
 #include "region/window.h"
 
@@ -15,7 +17,7 @@ static unsigned edges(uint32_t chunks) {
 }
 
 /* The chunk is the caller's, or free slices of it are, so no two threads ask and end for it at once. But who ends for
- * all of a tract may meet one who asks: then a bit tells wrong what the system was told, and pages are small that could
+ * others as well may meet one who asks: then a bit tells wrong what the system was told, and pages are small that could
  * be huge, or huge ones stay until the chunk goes back as a whole. */
 static bool advise(emma_tract *tract, unsigned from, unsigned to, bool wanted) {
     return emma__plat_huge_pages((uintptr_t)tract + ((uintptr_t)from << EMMA_CHUNK_LOG2),
@@ -62,6 +64,7 @@ unsigned emma__window_try_huge_pages(emma_tract *tract, unsigned from, unsigned 
     return slice;
 }
 
+/* Told for all neighbours that have small pages anyway: those of which it was not told would be a mapping apart. */
 void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk) {
     uint32_t asked = ATOMIC_LOAD(&tract->huge_pages, relaxed);
     uint32_t bit = UINT32_C(1) << chunk;
@@ -69,10 +72,12 @@ void emma__regions_end_huge_pages(emma_tract *tract, unsigned chunk) {
         return;
     unsigned from = chunk;
     unsigned to = chunk + 1;
-    if (edges(asked & ~bit) > EDGES_MAX) { /* for all that is mapped */
-        from = 1;
-        to = ATOMIC_LOAD(&tract->mapped_slices, acquire) / EMMA_CHUNK_SLICES;
-    }
+    unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire) / EMMA_CHUNK_SLICES;
+    bool for_all = edges(asked & ~bit) > EDGES_MAX;
+    while (from > 0 && (for_all || (asked >> (from - 1) & 1) == 0))
+        from--;
+    while (to < mapped && (for_all || (asked >> to & 1) == 0))
+        to++;
     if (advise(tract, from, to, false))
         ATOMIC_AND(&tract->huge_pages, ~(emma__bits_low_mask(to) & ~emma__bits_low_mask(from)), relaxed);
 }

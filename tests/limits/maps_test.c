@@ -14,6 +14,7 @@
 
 #pragma weak emma_owns
 #pragma weak emma_stats_read
+#pragma weak emma_configure
 
 enum {
     MIB = 1 << 20,
@@ -22,8 +23,10 @@ enum {
     THREADS = 3,
     SLOTS = 400,
     STEPS = 60000,
-    OF_OWN = 64,   /* regions' headers, caches' records, stripes, the janitor's stack, threads' stacks */
-    OF_TRACT = 6,  /* where parts of it have huge pages */
+    OF_OWN = 64,  /* regions' headers, caches' records, stripes, the janitor's stack, threads' stacks */
+    OF_TRACT = 6, /* where parts of it have huge pages; else 1 */
+    HUGE = 32 * MIB,
+    LARGE = 32768, /* above it a block can become a huge one by moving */
     MOST = 300000, /* mappings that this test is ready to make */
 };
 
@@ -98,55 +101,118 @@ static void free_without_mappings(void) {
 
 /* --- how many --- */
 
-static void *live[THREADS][SLOTS];
+typedef struct slot {
+    void *block;
+    bool was_resized;
+} slot;
+
+static slot live[THREADS][SLOTS];
 static _Atomic(uint64_t) runs;
 
 static void *work(void *argument) {
-    void **mine = argument;
+    slot *mine = argument;
     uint64_t state = storm_seed() ^ (uintptr_t)argument ^ (uint64_t)atomic_fetch_add(&runs, 1) << 48;
     for (size_t step = 0; step < storm_amount(STEPS, 20 * STEPS); step++) {
-        void **slot = &mine[storm_below(&state, SLOTS)];
+        slot *one = &mine[storm_below(&state, SLOTS)];
         size_t size = limits_any_size(&state);
         if (storm_below(&state, 3) == 0) {
-            void *other = realloc(*slot, size + 1);
-            *slot = other != NULL ? other : *slot;
+            void *other = realloc(one->block, size + 1);
+            one->block = other != NULL ? other : one->block;
+            one->was_resized = true;
         } else {
-            free(*slot);
-            *slot = malloc(size);
+            free(one->block);
+            *one = (slot){malloc(size), false};
         }
-        if (*slot != NULL)
-            *(char *)*slot = 1;
+        if (one->block != NULL)
+            *(char *)one->block = 1;
     }
     return NULL;
 }
 
-static void bounded_mappings(void) {
+/* docs/SYSCALLS.md: the most that there may be beside what there was before emma had any. A block with a mapping of its
+ * own is a huge one, or one that may have become so by moving. */
+static size_t bound(size_t of_tract) {
+    size_t with_own = 0;
+    size_t own_bytes = 0;
+    for (size_t i = 0; i < THREADS * SLOTS; i++) {
+        const slot *one = &live[i / SLOTS][i % SLOTS];
+        size_t bytes = malloc_usable_size(one->block);
+        with_own += bytes > HUGE || (bytes > LARGE && one->was_resized);
+        own_bytes += bytes > HUGE ? bytes : 0;
+    }
+    emma_stats stats;
+    emma_stats_read(&stats);
+    size_t tracts = (stats.mapped_bytes - own_bytes) / TRACT + 1;
+    storm_note("%zu large blocks, %zu that may have own mappings, %zu tracts", stats.large_blocks, with_own, tracts);
+    return OF_OWN + of_tract * tracts + with_own;
+}
+
+static void long_run(size_t of_tract) {
     size_t before = limits_mappings();
-    size_t most_over = 0;
-    size_t tracts = 0;
+    size_t most = 0;
     for (size_t round = 0; round < 4; round++) {
         pthread_t thread[THREADS];
         for (size_t i = 0; i < THREADS; i++)
             EXPECT(pthread_create(&thread[i], NULL, work, live[i]) == 0);
         for (size_t i = 0; i < THREADS; i++)
             pthread_join(thread[i], NULL);
-        emma_stats stats;
-        emma_stats_read(&stats);
         size_t now = limits_mappings();
-        tracts = stats.mapped_bytes / TRACT + 1;
-        size_t bound = before + OF_OWN + OF_TRACT * tracts + stats.large_blocks;
-        storm_note("%zu mappings; %zu large blocks, %zu MiB mapped; bound %zu", now, stats.large_blocks,
-                   stats.mapped_bytes / MIB, bound);
-        EXPECT(now <= bound);
-        most_over = now > most_over ? now : most_over;
+        size_t may = before + bound(of_tract);
+        storm_note("%zu mappings, bound %zu", now, may);
+        EXPECT(now <= may);
+        most = now > most ? now : most;
     }
-    for (size_t i = 0; i < THREADS; i++)
-        for (size_t j = 0; j < SLOTS; j++)
-            free(live[i][j]);
-    EXPECT(most_over > before);
+    for (size_t i = 0; i < THREADS * SLOTS; i++) {
+        free(live[i / SLOTS][i % SLOTS].block);
+        live[i / SLOTS][i % SLOTS] = (slot){NULL, false};
+    }
+    EXPECT(most > before);
     size_t after = limits_mappings();
-    storm_note("%zu mappings at the start, at most %zu, %zu when all is freed", before, most_over, after);
-    EXPECT(after <= before + OF_OWN + OF_TRACT * tracts);
+    storm_note("%zu mappings at the start, at most %zu, %zu when all is freed", before, most, after);
+    EXPECT(after <= before + bound(of_tract));
+}
+
+static void bounded_mappings(void) {
+    long_run(OF_TRACT);
+}
+
+static void bounded_with_small_pages(void) {
+    EXPECT(emma_configure("huge_pages=0") == NULL);
+    long_run(1);
+}
+
+/* A chunk goes back as a whole, is used again and goes back in parts: its pages are huge, then small again. */
+static void change_pages(char *block[3]) {
+    for (size_t i = 0; i < 3; i++)
+        free(block[i]);
+    malloc_trim(0);
+    for (size_t i = 0; i < 3; i++)
+        *(block[i] = malloc(MIB)) = 1;
+    for (size_t i = 0; i < 2; i++) {
+        free(block[i]);
+        malloc_trim(0);
+        *(block[i] = malloc(MIB)) = 1;
+    }
+}
+
+static void bounded_where_pages_change(void) {
+    enum { BLOCKS = 600 };
+    static char *block[BLOCKS];
+    size_t before = limits_mappings();
+    size_t most = 0;
+    for (size_t i = 0; i < BLOCKS; i++)
+        *(block[i] = malloc(MIB)) = 1;
+    for (size_t from = 2; from < 4; from++)
+        for (size_t i = from; i + 3 <= BLOCKS; i += 4) {
+            change_pages(&block[i]);
+            size_t now = limits_mappings();
+            most = now > most ? now : most;
+        }
+    size_t tracts = BLOCKS * (size_t)MIB / TRACT + 1;
+    storm_note("%zu mappings at the start, at most %zu", before, most);
+    EXPECT(most <= before + OF_OWN + OF_TRACT * tracts);
+    for (size_t i = 0; i < BLOCKS; i++)
+        free(block[i]);
 }
 
 /* Blocks that grow are moved, and each has a mapping of its own then; but not without bound. */
@@ -172,6 +238,8 @@ int main(void) {
         {"runs on emma", runs_on_emma, 10},
         {"free when there can be no more mappings", free_without_mappings, 60},
         {"mappings of a long random run", bounded_mappings, 120},
+        {"mappings of a long random run, huge_pages=0", bounded_with_small_pages, 120},
+        {"mappings where pages become huge and small again", bounded_where_pages_change, 30},
         {"mappings of blocks that were moved", bounded_by_moving, 60},
     };
     return storm_main(cases, STORM_COUNT(cases));

@@ -91,6 +91,7 @@ void emma__heap_break_reset(emma_heap *heap, bool end) {
         shrink(heap, brk->length_bytes);
         return;
     }
-    mark(heap, EMMA_GRANULE_NONE);
-    emma__regions_unmap(brk->base, reserved_bytes(brk));
+    mark(heap, EMMA_GRANULE_NONE); /* first: others may map there as soon as it is unmapped */
+    if (!emma__regions_unmap(brk->base, reserved_bytes(brk)))
+        mark(heap, EMMA_GRANULE_BREAK); /* so many places need not be tried for the next heaps */
 }

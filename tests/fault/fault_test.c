@@ -1,9 +1,8 @@
-/* fault_test.c: every system call that may fail does, one after the other: the k-th, and all from the k-th on, for
- * every k.
+/* fault_test.c: every system call of the default heap that may fail does, one after the other: the k-th, and all from the
+ * k-th on, for every k.
  *
- * Each k has a process of its own, in which emma has not started yet. There the script runs with the fault: each call
- * gives NULL or succeeds. Then everything is free, the figures are back where they began, and the script runs again
- * without faults and without a single NULL. No message, no signal. */
+ * While the script runs with the fault, each call gives NULL or succeeds. Then everything is free, the figures are back
+ * where they began, and the script runs again without faults and without a single NULL. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,43 +11,9 @@
 
 #include "../storm/storm.h"
 #include "api/fast.h"
+#include "fault_plan.h"
 #include "fault_script.h"
 #include "purge/purge.h"
-
-bool emma__fault_plan(long number);
-
-typedef struct plan {
-    size_t from; /* the calls from this one on fail */
-    size_t to;   /* to before this one */
-    long number; /* only calls of this number; -1: any */
-} plan;
-
-static plan active;
-static _Atomic(bool) is_active;
-static _Atomic(size_t) calls;
-static _Atomic(size_t) kept_addresses; /* refused calls after which a huge block's may stay taken */
-static void (*meanwhile)(void);        /* something that happens while a call fails */
-
-bool emma__fault_plan(long number) {
-    if (!atomic_load(&is_active) || (active.number >= 0 && number != active.number))
-        return false;
-    size_t call = atomic_fetch_add(&calls, 1);
-    bool fails = call >= active.from && call < active.to;
-    if (fails && (number == SYS_munmap || number == SYS_mremap))
-        atomic_fetch_add(&kept_addresses, 1);
-    if (fails && meanwhile != NULL)
-        meanwhile();
-    return fails;
-}
-
-static size_t run_with(plan with) {
-    active = with;
-    atomic_store(&calls, 0);
-    atomic_store(&is_active, true);
-    size_t failed = fault_script_run();
-    atomic_store(&is_active, false);
-    return failed;
-}
 
 /* Everything is free: nothing lives, no slice is used but the tracts' own, no slot is claimed but those of tracts. */
 static void check_nothing_lost(void) {
@@ -72,65 +37,24 @@ static void check_nothing_lost(void) {
     if (!EXPECT(used == tracts * EMMA_TRACT_META_SLICES))
         storm_note("used slices: %zu, tracts: %zu", used, tracts);
     /* A huge block whose munmap is refused, or to which a move is, keeps its addresses; the script's have at most four slots. */
-    EXPECT(slots >= tracts && slots - tracts <= atomic_load(&kept_addresses) * 4);
+    EXPECT(slots >= tracts && slots - tracts <= atomic_load(&fault_kept) * 4);
 }
 
-static void run_fault(void *argument) {
-    run_with(*(const plan *)argument);
-    check_nothing_lost();
-    EXPECT(fault_script_run() == 0); /* everything works again */
-    check_nothing_lost();
-}
-
-static void expect_survival(plan with) {
-    storm_end end = storm_run_apart(run_fault, &with);
-    if (!EXPECT(end.signal == 0 && end.status == 0 && end.text[0] == '\0'))
-        storm_note("signal %d, status %d, message: %s", end.signal, end.status, end.text);
-    if (storm_failed())
-        storm_note("with calls %zu to %zu of number %ld failing", with.from, with.to, with.number);
-}
-
-static size_t calls_of_script; /* of a run without faults, counted in a process of its own */
-
-static void count(void *argument) {
-    EXPECT(run_with((plan){SIZE_MAX, SIZE_MAX, -1}) == 0);
-    size_t total = atomic_load(&calls);
-    EXPECT(write(*(int *)argument, &total, sizeof total) == sizeof total);
-    check_nothing_lost();
-}
-
-static size_t count_calls(void) {
-    int ends[2];
-    size_t total = 0;
-    if (!EXPECT(pipe(ends) == 0))
-        return 0;
-    storm_end end = storm_run_apart(count, &ends[1]);
-    EXPECT(end.signal == 0 && end.status == 0);
-    EXPECT(read(ends[0], &total, sizeof total) == sizeof total);
-    return total;
-}
-
-static void each_call(bool and_all_after) {
-    calls_of_script = count_calls();
-    EXPECT(calls_of_script > 50);
-    storm_note("%zu system calls", calls_of_script);
-    for (size_t k = 0; k < calls_of_script && !storm_failed(); k++)
-        expect_survival((plan){k, and_all_after ? SIZE_MAX : k + 1, -1});
-}
+static const fault_subject default_heap = {fault_script_run, check_nothing_lost};
 
 static void one_fails(void) {
-    each_call(false);
+    fault_each_call(&default_heap, false);
 }
 
 static void all_after_fail(void) {
-    each_call(true);
+    fault_each_call(&default_heap, true);
 }
 
 /* One kind of call never works: a filter, a limit, locked memory. */
 static void one_kind_fails(void) {
     static const long numbers[] = {SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise};
     for (size_t i = 0; i < STORM_COUNT(numbers); i++)
-        expect_survival((plan){0, SIZE_MAX, numbers[i]});
+        fault_expect_survival(&default_heap, (fault_plan){0, SIZE_MAX, numbers[i]});
 }
 
 /* The system gives nothing more: what was freed by small blocks serves large ones, and the other way round. */
@@ -144,12 +68,11 @@ static void fill_refuse_refill(void *argument) {
         blocks[i] = emma_malloc(from_bytes);
     for (size_t i = 0; i < count_from; i++)
         emma_free(blocks[(i * 7919) % count_from]);
-    active = (plan){0, SIZE_MAX, SYS_mmap};
-    atomic_store(&is_active, true);
+    fault_begin((fault_plan){0, SIZE_MAX, SYS_mmap});
     size_t got = 0;
     while (got < MOST && (blocks[got] = emma_malloc(to_bytes)) != NULL)
         got++;
-    atomic_store(&is_active, false);
+    fault_end();
     /* The rest: what does not divide evenly (spans of three slices leave two of each chunk, and an eighth of a slice each), and
      * slices that lay between others when caches gave up their last blocks. */
     if (!EXPECT(got * to_bytes >= TOTAL_BYTES / 100 * 75))
@@ -197,11 +120,10 @@ static void move_late(void *argument) {
         moving[i] = emma_malloc(HUGE_BYTES);
     size_t first = moving[1] < moving[0]; /* it cannot grow in place */
     memset(moving[first], 3, HUGE_BYTES);
-    active = (plan){0, SIZE_MAX, SYS_mremap};
-    meanwhile = unmap_target;
-    atomic_store(&is_active, true);
+    fault_meanwhile = unmap_target;
+    fault_begin((fault_plan){0, SIZE_MAX, SYS_mremap});
     char *grown = emma_realloc(moving[first], (size_t)3 * HUGE_BYTES);
-    atomic_store(&is_active, false);
+    fault_end();
     if (!EXPECT(grown != NULL && stranger != NULL &&
                 (!comes || grown + (size_t)3 * HUGE_BYTES <= stranger || grown >= stranger + STRANGER_BYTES)))
         return;
@@ -209,7 +131,7 @@ static void move_late(void *argument) {
     EXPECT(!comes || (stranger[0] == 7 && memcmp(stranger, stranger + 1, STRANGER_BYTES - 1) == 0));
     emma_free(grown);
     emma_free(moving[1 - first]);
-    atomic_store(&kept_addresses, comes ? 1 : 0);
+    atomic_store(&fault_kept, comes ? 1 : 0);
     check_nothing_lost();
 }
 
@@ -261,16 +183,15 @@ static void start_refused(void *argument) {
     emma_free(emma_malloc(1));
     rise_and_free(); /* so that nothing but the janitor needs a new mapping */
     EXPECT(emma_configure("janitor=on,dirty_bytes=8M") == NULL);
-    active = (plan){0, SIZE_MAX, *(const long *)argument};
-    atomic_store(&is_active, true);
+    fault_begin((fault_plan){0, SIZE_MAX, *(const long *)argument});
     for (size_t round = 0; round < 3; round++) {
-        size_t calls_before = atomic_load(&calls);
+        size_t calls_before = fault_calls();
         rise_and_free();
-        EXPECT(atomic_load(&calls) > calls_before);
+        EXPECT(fault_calls() > calls_before);
         EXPECT(janitor() == EMMA_JANITOR_NONE && storm_threads() == 1);
         EXPECT(dirty_bytes() <= bound_bytes() + TICK_BYTES);
     }
-    atomic_store(&is_active, false);
+    fault_end();
     rise_and_free();
     EXPECT(janitor() != EMMA_JANITOR_NONE && storm_threads() == 2);
     for (size_t waited = 0; waited < PATIENCE_MS && dirty_bytes() != 0; waited += LOOK_MS)

@@ -29,7 +29,7 @@ $(BENCH_BUILD)/strokes: bench/gate/strokes.c include/emma_heap.h
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_FLAGS) -Iinclude -o $@ $< -ldl
 
-$(BENCH_BUILD)/heaps: bench/heaps/heaps.c bench/heaps/maker.c bench/heaps/maker.h bench/workloads/work.h include/emma_heap.h
+$(BENCH_BUILD)/heaps: $(wildcard bench/heaps/*.[ch]) bench/workloads/work.h include/emma_heap.h
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_FLAGS) -Iinclude -o $@ $(filter %.c,$^) -ldl
 

@@ -4,10 +4,8 @@
  *     LD_PRELOAD=build/libemma.so heaps emma cycle
  *
  * Times of one thread are of its processor, so that who else uses the machine counts less. */
-#include <stdbool.h>
-#include <sys/mman.h>
-
 #include "../workloads/work.h"
+#include "floor.h"
 #include "maker.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB, HEAPS = 1000 };
@@ -29,6 +27,10 @@ static double thread_now(void) {
 
 static void say(const char *name, double value) {
     printf("%s %.4f\n", name, value);
+}
+
+static void say_of(const char *test, const char *name, double value) {
+    printf("%s_%s %.4f\n", test, name, value);
 }
 
 static int by_value(const void *left, const void *right) {
@@ -58,56 +60,22 @@ static void get_hundred(maker_heap heap) {
         memset(get(heap, ten_sizes[i % 10]), 1, ten_sizes[i % 10]);
 }
 
-/* cycle: create and destroy, with nothing in it, and with 100 blocks of ten sizes; and what the system alone takes for
- * an empty one: mapping as much at the same place, touching the same pages, unmapping. */
-static void cycle_heap(void (*fill)(maker_heap)) {
+/* cycle: create and destroy, with nothing in it, and with 100 blocks of ten sizes; and the floor for an empty one. */
+static void cycle_empty(void) {
+    by.destroy(by.create());
+}
+
+static void cycle_hundred(void) {
     maker_heap heap = by.create();
-    if (fill != NULL)
-        fill(heap);
+    get_hundred(heap);
     by.destroy(heap);
 }
 
-static struct {
-    char *start;
-    size_t bytes;
-    size_t page[64], pages; /* that are touched */
-} floor_of;
-
-/* Notes the mapping in which the heap lies, and which of its pages are resident. */
-static void look_at(maker_heap heap) {
-    static unsigned char resident[16384];
-    unsigned long from = 0, to = 0;
-    char line[256];
-    FILE *file = fopen("/proc/self/maps", "r");
-    work_check(file != NULL, "/proc/self/maps");
-    while (to <= heap && fgets(line, sizeof line, file) != NULL)
-        work_check(sscanf(line, "%lx-%lx", &from, &to) == 2, line);
-    (void)fclose(file);
-    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE), pages = (to - from) / page_bytes;
-    work_check(from <= heap && heap < to && pages <= sizeof resident, "the mapping of a heap");
-    floor_of.start = (char *)from;
-    floor_of.bytes = to - from;
-    work_check(mincore(floor_of.start, floor_of.bytes, resident) == 0, "mincore");
-    for (size_t i = 0; i < pages && floor_of.pages < sizeof floor_of.page / sizeof *floor_of.page; i++)
-        if (resident[i] != 0)
-            floor_of.page[floor_of.pages++] = i * page_bytes;
-}
-
-static void cycle_floor(void (*fill)(maker_heap)) {
-    (void)fill;
-    char *start = mmap(floor_of.start, floor_of.bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    work_check(start == floor_of.start, "mmap");
-    for (size_t i = 0; i < floor_of.pages; i++)
-        *(volatile char *)(start + floor_of.page[i]) = 1;
-    munmap(start, floor_of.bytes);
-}
-
-static double batch_us(void (*turn)(void (*)(maker_heap)), void (*fill)(maker_heap)) {
+static double batch_us(void (*turn)(void)) {
     enum { TURNS = 50 };
     double began = thread_now();
     for (size_t i = 0; i < TURNS; i++)
-        turn(fill);
+        turn();
     return (thread_now() - began) / TURNS * 1e6;
 }
 
@@ -116,13 +84,13 @@ static void cycle(void) {
     double empty[BATCHES], hundred[BATCHES], least[BATCHES];
     if (by.maps_each) {
         maker_heap heap = by.create();
-        look_at(heap);
+        floor_look(heap);
         by.destroy(heap);
     }
     for (size_t i = 0; i < BATCHES; i++) {
-        empty[i] = batch_us(cycle_heap, NULL);
-        hundred[i] = batch_us(cycle_heap, get_hundred);
-        least[i] = by.maps_each ? batch_us(cycle_floor, NULL) : 0;
+        empty[i] = batch_us(cycle_empty);
+        hundred[i] = batch_us(cycle_hundred);
+        least[i] = by.maps_each ? batch_us(floor_once) : 0;
     }
     say("cycle_empty_us", median(empty, BATCHES));
     say("cycle_hundred_us", median(hundred, BATCHES));
@@ -266,10 +234,9 @@ static void compare_single(const char *name, double (*run)(const place *in), con
         }
     }
     for (size_t k = 0; k < count; k++) {
-        (void)snprintf(line, sizeof line, "single_%s_%s_ns", name, places[k].name);
-        say(line, median(ns[k], SINGLE_BATCHES));
-        (void)snprintf(line, sizeof line, "single_%s_%s_ratio", name, places[k].name);
-        say(line, median(ratio[k], SINGLE_BATCHES));
+        (void)snprintf(line, sizeof line, "single_%s_%s", name, places[k].name);
+        say_of(line, "ns", median(ns[k], SINGLE_BATCHES));
+        say_of(line, "ratio", median(ratio[k], SINGLE_BATCHES));
     }
 }
 
@@ -287,47 +254,63 @@ static void single(void) {
     by.destroy(heap);
 }
 
-/* crowd: 64 threads in one made heap and, in turns, in the default heap. */
-enum { CROWD_THREADS = 64, CROWD_SLOTS = 200, CROWD_STEPS = 100000, CROWD_ROUNDS = 5 };
+/* crowd: 64 threads in one made heap and, in turns, in the default heap. They live for about a millisecond; brief ones end
+ * before their caches have grown, long ones take turns on the processors. */
+enum { CROWD_THREADS = 64, CROWD_SLOTS = 200, CROWD_ROUNDS = 5 };
+
+static size_t crowd_steps;
 
 static void replace_in_one(size_t number, void *shared) {
     const place *in = shared;
     void *blocks[CROWD_SLOTS] = {NULL};
     work_random random = work_seed(number);
-    for (size_t step = 0; step < CROWD_STEPS + CROWD_SLOTS; step++) {
-        size_t slot = step < CROWD_STEPS ? work_below(&random, CROWD_SLOTS) : step - CROWD_STEPS;
+    for (size_t step = 0; step < crowd_steps + CROWD_SLOTS; step++) {
+        size_t slot = step < crowd_steps ? work_below(&random, CROWD_SLOTS) : step - crowd_steps;
         if (blocks[slot] != NULL)
             in->way.put(in->heap, blocks[slot]);
-        blocks[slot] = step < CROWD_STEPS ? in->way.get(in->heap, work_size(&random, 16, 512)) : NULL;
+        blocks[slot] = step < crowd_steps ? in->way.get(in->heap, work_size(&random, 16, 512)) : NULL;
         if (blocks[slot] != NULL)
             *(volatile char *)blocks[slot] = 1;
     }
     leave();
 }
 
-static void crowd(void) {
+static void compare_crowd(const char *name, size_t steps) {
     double wall[2][CROWD_ROUNDS], cpu[2][CROWD_ROUNDS], cpu_ratio[CROWD_ROUNDS], wall_ratio[CROWD_ROUNDS];
     maker_heap heap = by.create();
     place places[2] = {{"made", by.made, heap}, {"default", by.usual, heap}};
-    double steps = (double)CROWD_THREADS * CROWD_STEPS / 1e9;
+    crowd_steps = steps;
+    double done = (double)(CROWD_THREADS * steps) / 1e9;
     for (size_t round = 0; round < 2 * CROWD_ROUNDS; round++) {
         size_t which = round % 2;
         double began = work_now(), used = cpu_now(CLOCK_PROCESS_CPUTIME_ID);
         work_threads(CROWD_THREADS, replace_in_one, &places[which]);
-        wall[which][round / 2] = (work_now() - began) / steps;
-        cpu[which][round / 2] = (cpu_now(CLOCK_PROCESS_CPUTIME_ID) - used) / steps;
+        wall[which][round / 2] = (work_now() - began) / done;
+        cpu[which][round / 2] = (cpu_now(CLOCK_PROCESS_CPUTIME_ID) - used) / done;
     }
     for (size_t i = 0; i < CROWD_ROUNDS; i++) {
         cpu_ratio[i] = cpu[0][i] / cpu[1][i];
         wall_ratio[i] = wall[0][i] / wall[1][i];
     }
-    say("crowd_cpu_ratio", median(cpu_ratio, CROWD_ROUNDS));
-    say("crowd_wall_ratio", median(wall_ratio, CROWD_ROUNDS));
-    say("crowd_made_cpu_ns", median(cpu[0], CROWD_ROUNDS));
-    say("crowd_made_wall_ns", median(wall[0], CROWD_ROUNDS));
-    say("crowd_default_cpu_ns", median(cpu[1], CROWD_ROUNDS));
-    say("crowd_default_wall_ns", median(wall[1], CROWD_ROUNDS));
+    say_of(name, "cpu_ratio", median(cpu_ratio, CROWD_ROUNDS));
+    say_of(name, "wall_ratio", median(wall_ratio, CROWD_ROUNDS));
+    say_of(name, "made_cpu_ns", median(cpu[0], CROWD_ROUNDS));
+    say_of(name, "made_wall_ns", median(wall[0], CROWD_ROUNDS));
+    say_of(name, "default_cpu_ns", median(cpu[1], CROWD_ROUNDS));
+    say_of(name, "default_wall_ns", median(wall[1], CROWD_ROUNDS));
     by.destroy(heap);
+}
+
+static void crowd_brief(void) {
+    compare_crowd("crowd_brief", 6250);
+}
+
+static void crowd(void) {
+    compare_crowd("crowd", 100000);
+}
+
+static void crowd_long(void) {
+    compare_crowd("crowd_long", 400000);
 }
 
 /* limited: a thousand heaps of 1 MiB are filled until they refuse; and as many blocks in heaps without a limit. */
@@ -373,8 +356,9 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         void (*run)(void);
-    } tests[] = {{"cycle", cycle},   {"million", million}, {"many", many},      {"memory", memory},
-                 {"single", single}, {"crowd", crowd},     {"limited", limited}};
+    } tests[] = {{"cycle", cycle},   {"million", million},       {"many", many},
+                 {"memory", memory}, {"single", single},         {"crowd_brief", crowd_brief},
+                 {"crowd", crowd},   {"crowd_long", crowd_long}, {"limited", limited}};
     if (argc == 3) {
         by = maker_find(argv[1]);
         for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
@@ -384,7 +368,6 @@ int main(int argc, char **argv) {
             }
         }
     }
-    (void)fputs("usage: heaps emma|emma-cpu|mimalloc|jemalloc cycle|million|many|memory|single|crowd|limited\n",
-                stderr);
+    (void)fputs("usage: heaps MAKER TEST\n", stderr);
     return 2;
 }

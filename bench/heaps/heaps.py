@@ -19,9 +19,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 from runner import allocators  # noqa: E402
 
-TESTS = ("cycle", "million", "many", "memory", "single", "crowd", "limited")
+TESTS = ("cycle", "million", "many", "memory", "single", "crowd_brief", "crowd", "crowd_long",
+         "limited")
 MAKERS = ("emma-cpu", "emma", "jemalloc", "mimalloc")
-COMPARING = ("single", "crowd")
+COMPARING = ("single", "crowd_brief", "crowd", "crowd_long")
 LIMIT_SECONDS = 300
 
 # figure: (what it is, unit)
@@ -58,6 +59,10 @@ FIGURES = {
     "crowd_default_wall_ns": ("64 threads, a step in the default heap, elapsed", "ns"),
     "crowd_made_wall_ns": ("64 threads, a step in one made heap, elapsed", "ns"),
     "crowd_wall_ratio": ("... to the default heap", ""),
+    "crowd_brief_cpu_ratio": ("64 brief threads, made heap to the default heap, processor", ""),
+    "crowd_brief_wall_ratio": ("64 brief threads, made heap to the default heap, elapsed", ""),
+    "crowd_long_cpu_ratio": ("64 long threads, made heap to the default heap, processor", ""),
+    "crowd_long_wall_ratio": ("64 long threads, made heap to the default heap, elapsed", ""),
     "limited_fill_us": ("a heap of 1 MiB is filled until it refuses", "us"),
     "unlimited_fill_us": ("as many blocks without a limit", "us"),
     "limited_destroy_us": ("destroy a full heap of 1 MiB", "us"),

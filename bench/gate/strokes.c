@@ -206,7 +206,7 @@ static void aligned(size_t count) {
     }
 }
 
-/* Of made heaps. */
+/* Of made heaps, and of CPU caches. */
 
 static emma_heap *made;
 static emma_session session;
@@ -246,9 +246,13 @@ static function *find(const char *name) {
     return result;
 }
 
-static void make_heap(unsigned flags) {
+static void register_area(void) {
     __rseq_offset = (ptrdiff_t)((uintptr_t)&area - thread_pointer());
     __rseq_size = 20;
+}
+
+static void make_heap(unsigned flags) {
+    register_area();
     call_heap_malloc = (void *(*)(emma_heap *, size_t))find("emma_heap_malloc");
     call_heap_free = (void (*)(emma_heap *, void *))find("emma_heap_free");
     made = ((emma_heap * (*)(const emma_heap_config *)) find("emma_heap_create"))(&(emma_heap_config){.flags = flags});
@@ -301,6 +305,22 @@ static void session_pair(size_t count) {
         stroke_session_free(&session, stroke_session_malloc(&session, 64));
 }
 
+static void begin_cpu_caches(void) {
+    register_area();
+    if (((const char *(*)(const char *))find("emma_configure"))("cache=cpu") != NULL)
+        exit(1);
+}
+
+static void pair_by_cpu(size_t count) {
+    begin_cpu_caches();
+    pair_small(count);
+}
+
+static void replace_by_cpu(size_t count) {
+    begin_cpu_caches();
+    replace_small(count);
+}
+
 static const struct {
     const char *name;
     void (*run)(size_t count);
@@ -319,6 +339,8 @@ static const struct {
     {"realloc-same", resize_same},
     {"realloc-grow", resize_grow},
     {"aligned", aligned},
+    {"pair-by-cpu", pair_by_cpu},
+    {"replace-by-cpu", replace_by_cpu},
     {"heap-pair", heap_pair},
     {"heap-pair-shared", heap_pair_shared},
     {"heap-replace", heap_replace},

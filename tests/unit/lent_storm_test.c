@@ -16,10 +16,17 @@ enum { THREADS = 4, HELD = 32, STEPS = 100000, BUFFER_BYTES = 512 * 1024, EXCHAN
 static _Alignas(16) unsigned char buffer[BUFFER_BYTES];
 static _Alignas(16) unsigned char more[64][1024];
 static emma_heap *heap;
-static _Atomic(unsigned) wrong;
-static _Atomic(unsigned) refused;
-static _Atomic(uint64_t) seeds = 1;
-static _Atomic(void *) exchanged[EXCHANGED];
+
+/* What those who use one heap have in common: several threads this one, several processes one in shared memory. */
+typedef struct common {
+    _Atomic(unsigned) wrong;
+    _Atomic(unsigned) refused;
+    _Atomic(uint64_t) seeds;
+    _Atomic(void *) exchanged[EXCHANGED];
+} common;
+
+static common of_threads = {.seeds = 1};
+static common *all = &of_threads;
 
 static bool is_whole(void) {
     bool whole = emma__lent_claim(&heap->lent) && emma_fit_valid(heap->lent.fit) && heap->lent.fit->outstanding == 0;
@@ -28,7 +35,7 @@ static bool is_whole(void) {
 }
 
 static void *storm(void *unused) {
-    uint64_t state = ATOMIC_ADD(&seeds, 77, relaxed) * UINT64_C(0x9E3779B97F4A7C15) | 1;
+    uint64_t state = ATOMIC_ADD(&all->seeds, 77, relaxed) * UINT64_C(0x9E3779B97F4A7C15) | 1;
     void *held[HELD] = {0};
     size_t size[HELD] = {0};
     for (unsigned step = 0; step < STEPS; step++) {
@@ -37,21 +44,21 @@ static void *storm(void *unused) {
             size[i] = 8 + (size_t)(unit_random(&state) % 1000);
             held[i] = emma_heap_malloc(heap, size[i]);
             if (held[i] == 0)
-                ATOMIC_ADD(&refused, 1, relaxed);
+                ATOMIC_ADD(&all->refused, 1, relaxed);
             else
                 unit_fill(held[i], size[i], (uintptr_t)held[i]);
             continue;
         }
         if (!unit_is_filled(held[i], size[i], (uintptr_t)held[i]) || emma_usable_size(held[i]) < size[i])
-            ATOMIC_ADD(&wrong, 1, relaxed);
+            ATOMIC_ADD(&all->wrong, 1, relaxed);
         if (step % 8 == 0) { /* another thread frees it */
-            emma_free(ATOMIC_EXCHANGE(&exchanged[step / 8 % EXCHANGED], held[i], acq_rel));
+            emma_free(ATOMIC_EXCHANGE(&all->exchanged[step / 8 % EXCHANGED], held[i], acq_rel));
         } else if (step % 8 == 1) {
             uint64_t was = (uintptr_t)held[i];
             size_t fewer = size[i] / 2 + 1;
             void *moved = emma_realloc(held[i], fewer);
             if (moved == 0 || !unit_is_filled(moved, fewer, was))
-                ATOMIC_ADD(&wrong, 1, relaxed);
+                ATOMIC_ADD(&all->wrong, 1, relaxed);
             emma_free(moved);
         } else {
             emma_heap_free(heap, held[i]);
@@ -66,7 +73,7 @@ static void *storm(void *unused) {
 static void *donate(void *unused) {
     for (unsigned i = 0; i < sizeof more / sizeof more[0]; i++) {
         if (!emma_heap_donate(heap, more[i], sizeof more[i]))
-            ATOMIC_ADD(&wrong, 1, relaxed);
+            ATOMIC_ADD(&all->wrong, 1, relaxed);
         usleep(200);
     }
     return unused;
@@ -80,9 +87,9 @@ static void four_threads_on_one_lent_heap(void) {
     for (unsigned i = 0; i <= THREADS; i++)
         OK(pthread_join(threads[i], 0) == 0);
     for (unsigned i = 0; i < EXCHANGED; i++)
-        emma_free(ATOMIC_EXCHANGE(&exchanged[i], 0, acquire));
-    IS(wrong, 0);
-    IS(refused, 0);
+        emma_free(ATOMIC_EXCHANGE(&all->exchanged[i], 0, acquire));
+    IS(all->wrong, 0);
+    IS(all->refused, 0);
     OK(is_whole());
     IS(heap->lent.fit->capacity_bytes > sizeof buffer, 1);
     emma_heap_destroy(heap);
@@ -106,7 +113,7 @@ static int release(void *memory, size_t bytes, void *unused) {
 }
 
 static void *storm_of_large(void *unused) {
-    uint64_t state = ATOMIC_ADD(&seeds, 77, relaxed) * UINT64_C(0x9E3779B97F4A7C15) | 1;
+    uint64_t state = ATOMIC_ADD(&all->seeds, 77, relaxed) * UINT64_C(0x9E3779B97F4A7C15) | 1;
     void *held[HELD] = {0};
     for (unsigned step = 0; step < STEPS / 50; step++) {
         unsigned i = (unsigned)(unit_random(&state) % HELD);
@@ -117,7 +124,7 @@ static void *storm_of_large(void *unused) {
         size_t size = (size_t)(unit_random(&state) % (3 << 20));
         held[i] = emma_heap_calloc(heap, 1, size);
         if (held[i] == 0 || !unit_is_zero(held[i], size < 5000 ? size : 5000))
-            ATOMIC_ADD(&wrong, 1, relaxed);
+            ATOMIC_ADD(&all->wrong, 1, relaxed);
         else
             unit_fill(held[i], size < 10000 ? size : 10000, step);
     }
@@ -134,7 +141,7 @@ static void four_threads_on_a_heap_over_functions(void) {
         OK(pthread_create(&threads[i], 0, storm_of_large, 0) == 0);
     for (unsigned i = 0; i < THREADS; i++)
         OK(pthread_join(threads[i], 0) == 0);
-    IS(wrong, 0);
+    IS(all->wrong, 0);
     OK(is_whole());
     emma_heap_collect(heap);
     IS(reserved, released + 1);
@@ -181,54 +188,98 @@ typedef struct shared {
 
 enum { TURNS = 20, PER_TURN = 50 };
 
-static void take_turn(shared *all) {
+static void take_turn(shared *list) {
     for (unsigned i = 0; i < PER_TURN; i++) {
         item *new = emma_heap_malloc(heap, sizeof(item) + i);
         if (new == 0)
             _exit(2);
-        *new = (item){all->items, all->count++};
-        all->items = new;
+        *new = (item){list->items, list->count++};
+        list->items = new;
     }
     for (unsigned i = 0; i < PER_TURN / 2; i++) { /* the second last, so that what remains is of both */
-        item *freed = all->items->next;
+        item *freed = list->items->next;
         if (freed == 0)
             break;
-        all->items->next = freed->next;
+        list->items->next = freed->next;
         emma_free(freed);
     }
 }
 
-static void shared_by_parent_and_child(void) {
-    enum { SHARED_BYTES = 1 << 20 };
+enum { SHARED_BYTES = 1 << 20 };
+
+/* Returns: NULL iff the case is skipped. */
+static void *map_shared(void) {
     void *place = unit_pointer(EMMA_THREAD_SANITIZER ? UINT64_C(0x7ec000000000) : UINT64_C(0x100000000000));
     void *memory =
         mmap(place, SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (memory == MAP_FAILED) {
-        tap_skip("the address is not free");
+    if (memory != MAP_FAILED)
+        return memory;
+    tap_skip("the address is not free");
+    return 0;
+}
+
+static void used_in_turn(void) {
+    void *memory = map_shared();
+    if (memory == 0)
         return;
-    }
     heap = emma_heap_create(&(emma_heap_config){.memory = memory, .memory_bytes = SHARED_BYTES});
     OK(heap == memory);
-    shared *all = emma_heap_calloc(heap, 1, sizeof *all);
+    shared *list = emma_heap_calloc(heap, 1, sizeof *list);
     for (unsigned turn = 0; turn < TURNS; turn++) {
-        take_turn(all);
+        take_turn(list);
         pid_t child = fork();
         if (child == 0) {
-            take_turn(all);
-            _exit(emma_heap_of(all) == heap ? 0 : 1);
+            take_turn(list);
+            _exit(emma_heap_of(list) == heap ? 0 : 1);
         }
         int status = -1;
         OK(waitpid(child, &status, 0) == child && status == 0);
     }
-    IS(all->count, TURNS * PER_TURN * 2);
+    IS(list->count, TURNS * PER_TURN * 2);
     unsigned left = 0;
-    for (item *next, *at = all->items; at != 0; at = next, left++) {
+    for (item *next, *at = list->items; at != 0; at = next, left++) {
         next = at->next;
-        OK(at->number < all->count);
+        OK(at->number < list->count);
         emma_free(at);
     }
     IS(left, TURNS * (PER_TURN - PER_TURN / 2) * 2);
+    emma_free(list);
+    OK(is_whole());
+    emma_heap_destroy(heap);
+    munmap(memory, SHARED_BYTES);
+}
+
+/* All at once: blocks of one process are freed by another, while each has blocks of its own. */
+static void used_at_once(void) {
+    enum { CHILDREN = 2, ROUNDS = 3 };
+    void *memory = map_shared();
+    if (memory == 0)
+        return;
+    heap = emma_heap_create(&(emma_heap_config){.memory = memory, .memory_bytes = SHARED_BYTES});
+    all = emma_heap_calloc(heap, 1, sizeof *all);
+    all->seeds = 1;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pid_t child[CHILDREN];
+        for (unsigned i = 0; i < CHILDREN; i++) {
+            child[i] = fork();
+            if (child[i] == 0) {
+                alarm(60);
+                storm(0);
+                _exit(0);
+            }
+        }
+        storm(0);
+        for (unsigned i = 0; i < CHILDREN; i++) {
+            int status = -1;
+            OK(waitpid(child[i], &status, 0) == child[i] && status == 0);
+        }
+    }
+    IS(all->wrong, 0);
+    IS(all->refused, 0);
+    for (unsigned i = 0; i < EXCHANGED; i++)
+        emma_free(all->exchanged[i]);
     emma_free(all);
+    all = &of_threads;
     OK(is_whole());
     emma_heap_destroy(heap);
     munmap(memory, SHARED_BYTES);
@@ -237,4 +288,5 @@ static void shared_by_parent_and_child(void) {
 TAP_MAIN({"four threads on one lent heap, a fifth donates", four_threads_on_one_lent_heap},
          {"four threads on a heap over functions, large blocks and small", four_threads_on_a_heap_over_functions},
          {"a handler that interrupts the holder of the claim", a_handler_is_not_stuck},
-         {"a heap in shared memory, used by parent and child in turn", shared_by_parent_and_child})
+         {"a heap in shared memory, used by parent and child in turn", used_in_turn},
+         {"and by parent and children at once", used_at_once})

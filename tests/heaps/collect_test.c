@@ -132,6 +132,67 @@ static void default_heap(void) {
     EXPECT(in_slots(heap) == 0);
 }
 
+/* --- many threads that sleep --- */
+
+enum { SLEEPERS = 200, SLEEPER_STACK_BYTES = 64 << 10 };
+
+static pthread_barrier_t sleep_together;
+
+static void *use_and_sleep(void *heap) {
+    static _Thread_local void *blocks[100];
+    for (size_t round = 0; round < 4; round++)
+        for (size_t size = 16; size <= 2048; size *= 2) {
+            for (size_t i = 0; i < STORM_COUNT(blocks); i++)
+                *(char *)(blocks[i] = emma_heap_malloc(heap, size + round * size / 4)) = 1;
+            for (size_t i = 0; i < STORM_COUNT(blocks); i++)
+                emma_heap_free(heap, blocks[i]);
+        }
+    pthread_barrier_wait(&sleep_together); /* all have done so */
+    pthread_barrier_wait(&sleep_together); /* all are awake again */
+    return NULL;
+}
+
+/* Let so many threads use a heap. Returns: its figures while they sleep; *collected: those after a collection then. */
+static emma_heap_stats while_asleep(size_t count, emma_heap_stats *collected) {
+    pthread_t threads[SLEEPERS];
+    pthread_attr_t small;
+    emma_heap *heap = emma_heap_create(NULL);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, SLEEPER_STACK_BYTES);
+    pthread_barrier_init(&sleep_together, NULL, (unsigned)count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (pthread_create(&threads[i], &small, use_and_sleep, heap) != 0)
+            storm_skip("so many threads cannot be had");
+    pthread_barrier_wait(&sleep_together);
+    emma_heap_stats stats = heap_work_stats(heap);
+    emma_heap_collect(heap);
+    *collected = heap_work_stats(heap);
+    pthread_barrier_wait(&sleep_together);
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    emma_heap_destroy(heap);
+    return stats;
+}
+
+/* A heap with CPU caches keeps as much for two hundred threads that sleep as for a few, and all of it can be had. */
+static void sleepers_hold_nothing(void) {
+    if (emma__cpu_bytes() == 0)
+        storm_skip("no restartable sequences");
+    barrier();
+    emma_heap_stats left;
+    emma_heap_stats few = while_asleep(4, &left);
+    EXPECT(left.of.cached_bytes == 0);
+    emma_heap_stats many = while_asleep(SLEEPERS, &left);
+    storm_note("cached %zu KiB for 4 threads, %zu for 200; committed %zu, %zu; collected %zu",
+               few.of.cached_bytes >> 10, many.of.cached_bytes >> 10, few.committed_bytes >> 10,
+               many.committed_bytes >> 10, left.committed_bytes >> 10);
+    EXPECT(few.of.allocated_bytes == 0 && many.of.allocated_bytes == 0);
+    EXPECT(many.of.cached_bytes <= few.of.cached_bytes + EMMA_CPU_BUDGET_BYTES + limit); /* on more processors */
+    EXPECT(many.committed_bytes <= few.committed_bytes + EMMA_CPU_BUDGET_BYTES + limit);
+    EXPECT(left.of.cached_bytes == 0 && left.of.allocated_bytes == 0);
+    EXPECT(left.committed_bytes <= EMMA_HEAP_LEAST_BYTES + limit);
+}
+
 /* --- refused --- */
 
 /* From here on, membarrier ends thus. */
@@ -226,6 +287,7 @@ int main(void) {
         {"what idles in the slot of another processor is collected", collected_from_afar, 10},
         {"and by who asks for more than there is", at_the_limit, 10},
         {"and in the default heap", default_heap, 10},
+        {"two hundred threads that sleep hold nothing", sleepers_hold_nothing, 20},
         {"the barrier is unknown: the slot of this processor", unknown, 10},
         {"the barrier is not permitted", not_permitted, 10},
         {"the janitor's thread has no slot", janitor_has_no_slot, 10},

@@ -19,6 +19,11 @@ static bool is_plausible(emma_heap *heap, emma_chain word, unsigned class) {
     return found.kind == EMMA_BLOCK_SMALL && found.class == class && found.heap == heap;
 }
 
+/* A block that is described, and not freed, may be written to at the moment. */
+static EMMA_READS_RACING emma_chain first_word(const void *block) {
+    return *(const emma_chain *)block;
+}
+
 /* Each chain of the shelf is taken out, looked at and put back. */
 static bool depot_contains(emma_depot *depot, unsigned class, const void *block) {
     bool found = false;
@@ -33,7 +38,7 @@ static bool depot_contains(emma_depot *depot, unsigned class, const void *block)
 }
 
 bool emma__heap_is_free(emma_heap *heap, const emma_magazines *magazines, unsigned class, const void *block) {
-    if (!is_plausible(heap, *(const emma_chain *)block, class))
+    if (!is_plausible(heap, first_word(block), class))
         return false;
     return (magazines != 0 && emma__magazines_contain(magazines, class, block)) ||
            depot_contains(&heap->depot, class, block) || emma__spans_contain(&heap->depot.spans, class, block);

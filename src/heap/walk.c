@@ -7,6 +7,11 @@ static bool is_cached(emma_heap *heap, unsigned class, void *block) {
            emma__shared_contain(&heap->shared, &heap->depot, class, block);
 }
 
+/* The block may be anybody's, and written to at the moment. */
+static EMMA_READS_RACING bool looks_free(const void *block) {
+    return emma__chain_looks_free(block);
+}
+
 /* Whether a small block is free, as far as can be seen without waiting. */
 static bool is_free(emma_heap *heap, unsigned class, uintptr_t start, uintptr_t block) {
     emma_free_map map;
@@ -14,7 +19,7 @@ static bool is_free(emma_heap *heap, unsigned class, uintptr_t start, uintptr_t 
     if (emma__free_map_has(&map, emma__class_index(class, (uint32_t)(block - start))))
         return true;
     void *pointer = (void *)block; // NOLINT(performance-no-int-to-ptr)
-    return emma__chain_looks_free(pointer) && is_cached(heap, class, pointer);
+    return looks_free(pointer) && is_cached(heap, class, pointer);
 }
 
 static void describe_small(uintptr_t start, uintptr_t address, unsigned class, emma_description *description) {
@@ -107,7 +112,7 @@ static int visit_blocks_of(emma_heap *heap, uintptr_t start, unsigned class, emm
     size_t size = emma__class_size(class);
     for (unsigned i = 0; i < emma__class_table[class].blocks; i++) {
         void *block = (void *)(start + i * size); // NOLINT(performance-no-int-to-ptr)
-        if (emma__free_map_has(map, i) || (emma__chain_looks_free(block) && is_cached(heap, class, block)))
+        if (emma__free_map_has(map, i) || (looks_free(block) && is_cached(heap, class, block)))
             continue;
         uint64_t word = ATOMIC_LOAD(&emma__span_at(start)->word, relaxed);
         int end = visit_block(heap, (uintptr_t)block, size, EMMA_BLOCK_SMALL, who);

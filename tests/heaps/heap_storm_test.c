@@ -102,6 +102,44 @@ static unsigned char *resize(emma_heap *heap, unsigned char *block, uint64_t *ra
     return moved;
 }
 
+/* A block in this thread's hand, looked for by a walk. */
+typedef struct sought {
+    emma_heap *heap;
+    const unsigned char *block;
+    size_t times;
+} sought;
+
+static int seek(const emma_description *block, void *context) {
+    sought *self = context;
+    self->times += block->start == self->block;
+    EXPECT(block->heap == self->heap && block->state == EMMA_LIVE_BLOCK && block->size != 0);
+    return 0;
+}
+
+/* Describe, walk, read the figures, while others allocate and free: what lives throughout is told as it is, and what
+ * does not is told as something that it may have been. */
+static void look(place *at, emma_heap *heap, uint64_t *random) {
+    emma_heap_stats stats = heap_work_stats(heap);
+    EXPECT(stats.limit_bytes == 0 ||
+           (stats.peak_bytes <= stats.limit_bytes && stats.committed_bytes <= stats.peak_bytes));
+    for (size_t i = 0; i < BOARD; i++) {
+        const unsigned char *address = atomic_load(&at->board[i]);
+        emma_description found;
+        if (address == NULL || emma_describe(address + storm_below(random, 100), &found) == 0)
+            continue;
+        EXPECT(found.heap != NULL && found.size != 0 && found.state != EMMA_NO_BLOCK);
+    }
+    unsigned char *block = allocate(heap, random);
+    if (block == NULL)
+        return;
+    sought own = {heap, block, 0};
+    emma_description found;
+    EXPECT(emma_describe(block + storm_below(random, size_of(block)), &found) == 1 && found.start == block);
+    EXPECT(found.heap == heap && found.state == EMMA_LIVE_BLOCK && found.size == emma_usable_size(block));
+    EXPECT(emma_heap_walk(heap, seek, &own) == 0 && own.times == 1);
+    release(heap, block, random);
+}
+
 /* A block goes from the board through this thread's hand, perhaps into another heap's as a copy. */
 static void use(place *at, place *other, uint64_t *random) {
     emma_heap *heap = atomic_load(&at->heap);
@@ -189,6 +227,8 @@ static void storm_step(uint64_t *random) {
         use(at, both ? other : NULL, random);
     if (storm_below(random, 100) == 0)
         emma_heap_collect(atomic_load(&at->heap));
+    if (storm_below(random, 50) == 0)
+        look(at, atomic_load(&at->heap), random);
     if (both)
         leave(other);
     leave(at);
@@ -250,6 +290,7 @@ static void in_child(uint64_t random) {
             continue;
         for (size_t j = 0; j < 100; j++)
             use(&places[i], NULL, &random);
+        look(&places[i], heap, &random);
         if (users == 0)
             empty_board(&places[i], heap, true, &random);
         if (storm_below(&random, 2) == 0)

@@ -35,21 +35,22 @@ static mailbox mailboxes[MAILBOXES];
 static pthread_barrier_t barrier;
 static model_block all[THREADS * SLOTS + MAILBOXES];
 
+/* Large blocks are rare, as filling them costs most of the time; there are thousands of them all the same. */
 static size_t random_size(uint64_t *random) {
-    size_t kind = storm_below(random, 1000);
-    if (kind < 20)
+    size_t kind = storm_below(random, 10000);
+    if (kind < 200)
         return 0;
-    if (kind < 600)
+    if (kind < 6100)
         return 1 + storm_below(random, 256);
-    if (kind < 780)
+    if (kind < 8000)
         return 1 + storm_below(random, 1100);
-    if (kind < 880) /* around powers of two */
+    if (kind < 9000) /* around powers of two */
         return ((size_t)1 << (4 + storm_below(random, 14))) + storm_below(random, 5) - 2;
-    if (kind < 970)
+    if (kind < 9900)
         return 1 + storm_below(random, 34000);
-    if (kind < 995)
+    if (kind < 9990)
         return 30000 + storm_below(random, 300000);
-    if (kind < 999)
+    if (kind < 9999)
         return storm_below(random, 4 << 20);
     return storm_below(random, 48 << 20);
 }
@@ -224,7 +225,8 @@ static void rounds(size_t operations) {
 }
 
 static void random_operations(void) {
-    rounds(storm_amount(STORM_SANITIZER ? 200000 : 1500000, STORM_SANITIZER ? 2000000 : 10000000));
+    size_t operations = STORM_SANITIZER ? 200000 : EMMA_TORTURE ? 1500000 : 10000000;
+    rounds(storm_amount(operations, 10 * operations));
 }
 
 /* After everything is free, nothing is allocated, and almost nothing is left in spans. */

@@ -3,7 +3,9 @@
  * Each place holds a heap and a board of its live blocks. A block is in the board or in one thread's hand; its begin says
  * how long it is, the rest is filled with the pattern. Who destroys a heap waits until nobody uses it, as the contract asks. */
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "heap_work.h"
@@ -318,7 +320,9 @@ static void forks_meanwhile(void) {
     size_t forks = 0;
     for (; storm_seconds() < until && !storm_failed(); forks++) {
         usleep((useconds_t)storm_below(&random, 3000));
-        pid_t child = forks % 2 == 0 ? fork() : _Fork();
+        pid_t child = forks % 3 == 0   ? fork()
+                      : forks % 3 == 1 ? _Fork()
+                                       : (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
         if (child == 0) {
             alarm(60);
             in_child(storm_random(&random));

@@ -134,12 +134,12 @@ static void *leave_and_go_on(void *argument) {
 static void handlers_leave(void) {
     emma_stats before;
     emma_stats after;
-    emma_stats_read(&before);
+    storm_stats(&before);
     start_timer(leave_at_times, 0);
     leave_and_go_on((void *)(uintptr_t)storm_seed()); // NOLINT
     stop_timer();
     size_t left = atomic_load(&handled);
-    emma_stats_read(&after);
+    storm_stats(&after);
     size_t lost = after.allocated_bytes - before.allocated_bytes;
     storm_note("%zu jumps, %zu KiB lost, %zu bytes each", left, lost >> 10, lost / (left + 1));
     EXPECT(left > 200);

@@ -18,11 +18,24 @@
 
 #include "emma.h"
 
-/* The functions under test: the drop-in's, or emma's own. Programs that link the drop-in define STORM_DROP_IN. */
+/* The functions under test: the drop-in's, those of made heaps (storm_made.c), or emma's own. Programs that link the
+ * drop-in define STORM_DROP_IN, those with made heaps STORM_MADE: these do a quarter of the work in a short run. */
 #ifndef STORM_DROP_IN
 #define STORM_DROP_IN 0
 #endif
-#if STORM_DROP_IN
+#ifndef STORM_MADE
+#define STORM_MADE 0
+#endif
+#if STORM_MADE
+void *storm_malloc(size_t size);
+void *storm_calloc(size_t count, size_t size);
+void *storm_realloc(void *block, size_t size);
+void *storm_aligned_alloc(size_t align, size_t size);
+void storm_free(void *block);
+size_t storm_collect(void);
+void storm_stats(emma_stats *sum); /* live and mapped bytes */
+void storm_without_cpu(void);      /* from here on only the heap without CPU caches */
+#elif STORM_DROP_IN
 #include <malloc.h>
 #include <stdlib.h>
 #define storm_malloc        malloc
@@ -36,6 +49,11 @@
 #define storm_realloc       emma_realloc
 #define storm_aligned_alloc emma_aligned_alloc
 #define storm_free          emma_free
+#endif
+#if !STORM_MADE
+#define storm_collect       emma_collect
+#define storm_stats         emma_stats_read
+#define storm_without_cpu() ((void)0)
 #endif
 
 #if defined(__SANITIZE_THREAD__)

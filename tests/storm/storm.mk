@@ -1,7 +1,7 @@
 # storm.mk: `make test-storm` and `make test-sanitize`. Included by the top Makefile.
 #
 # Most storms are linked with the drop-in, so that libc itself lives on emma. `core`: with the core alone, as a program
-# that embeds emma. STORM_TESTS="fork_storm" for some of them.
+# that embeds emma; `made`: the same with heaps that are made. STORM_TESTS="fork_storm" for some of them.
 #
 #   make test-storm           threads, signals, forks, stops, idling; EMMA_TEST_LONG=1 for more
 #   make test-sanitize        what sanitizers can follow; test-tsan, test-asan for one
@@ -12,8 +12,8 @@ STORM_COMMON := tests/storm/storm.c tests/storm/storm_work.c
 STORM_HEADERS := $(wildcard tests/storm/*.h) include/emma.h
 
 # The longest first. Two at once: none of them measures time but in multiples.
-STORM_TESTS := fork_storm idle_storm step_storm signal_storm thread_storm core/thread_storm stop_storm race_storm \
-    core/cpu_storm load_storm
+STORM_TESTS := fork_storm idle_storm step_storm signal_storm thread_storm core/thread_storm made/fork_storm stop_storm \
+    made/signal_storm made/step_storm race_storm core/cpu_storm load_storm
 # Not thread_storm: ThreadSanitizer cannot know that a thread is gone because the system does not know its id.
 STORM_TSAN_TESTS := tests/model/model_test tests/heaps/heap_storm_test tests/heaps/limit_test
 STORM_ASAN_TESTS := tests/model/model_test tests/storm/core/thread_storm tests/storm/core/signal_storm \
@@ -46,6 +46,10 @@ $(STORM_OUT)/%_storm: tests/storm/%_storm.c $(STORM_COMMON) $(CORE_OBJECTS) $(OV
 $(STORM_OUT)/core/%_storm: tests/storm/%_storm.c $(STORM_COMMON) $(CORE_OBJECTS) $(STORM_HEADERS)
 	mkdir -p $(@D) && echo "  cc    $@"
 	$(CC) $(CFLAGS) $(STORM_CFLAGS) -o $@ $(filter %.c %.o,$^)
+
+$(STORM_OUT)/made/%_storm: tests/storm/%_storm.c tests/storm/storm_made.c $(STORM_COMMON) $(CORE_OBJECTS) $(STORM_HEADERS)
+	mkdir -p $(@D) && echo "  cc    $@"
+	$(CC) $(CFLAGS) $(STORM_CFLAGS) -DSTORM_MADE=1 -o $@ $(filter %.c %.o,$^)
 
 # This one looks at the caches themselves, and takes the census of the unit tests.
 $(STORM_OUT)/core/cpu_storm: tests/storm/cpu_storm.c tests/storm/storm.c tests/unit/unit.c tests/unit/census.c \

@@ -2,6 +2,7 @@
 #
 #   make                       the libraries, in build/
 #   make test                  all tests, one folder of tests/ after the other; each has a target of its own below
+#   make test-long             the storms and the heaps for hours: EMMA_TEST_LONG=1
 #   make install PREFIX=/usr   libraries, headers, pkg-config; DESTDIR=...
 #   make install-bare          the bare allocators alone
 #   make clean                 remove build/, or what BUILD is
@@ -104,11 +105,22 @@ $(BUILD)/%.so: $(BUILD)/%.o
 
 # Everything but the foreign suites (make conformance) and the bench. One after the other: some watch the clock.
 TESTS := unit unit-torture unit-sanitize freestanding cross model fault storm heaps musl misuse limits sanitize programs examples bare
-.PHONY: test
+LONG_TESTS := storm heaps tsan
+.PHONY: test test-long
 test: all
-	failed=; for test in $(TESTS); do \
+	$(call each-test,$(TESTS))
+
+# What storms and heaps do at random, ten times as often and more.
+test-long: export EMMA_TEST_LONG = 1
+test-long: all
+	$(call each-test,$(LONG_TESTS))
+
+# $(call each-test,TESTS)
+define each-test
+	failed=; for test in $(1); do \
 	    echo "== $$test"; $(MAKE) --no-print-directory test-$$test || failed="$$failed $$test"; done; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "All tests passed: $(TESTS)"
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "All tests passed: $(1)"
+endef
 
 clean:
 	rm -rf $(BUILD)

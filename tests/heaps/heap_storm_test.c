@@ -273,7 +273,7 @@ static void by_all_threads(void) {
     pthread_t threads[THREADS];
     size_t maps = heap_work_maps();
     start(threads, THREADS);
-    double until = storm_seconds() + (STORM_THREAD_SANITIZER ? 20 : (double)storm_amount(60, 1800));
+    double until = storm_seconds() + (double)(STORM_THREAD_SANITIZER ? storm_amount(20, 600) : storm_amount(60, 1800));
     while (storm_seconds() < until && !storm_failed())
         usleep(100000);
     stop(threads, THREADS);

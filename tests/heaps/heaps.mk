@@ -10,7 +10,7 @@ HEAPS_WITH    := tests/heaps/heap_work.c tests/storm/storm.c
 HEAPS_HEADERS := $(wildcard tests/heaps/*.h) tests/storm/storm.h tests/unit/unit.h include/emma.h include/emma_heap.h
 
 # The longest first.
-HEAPS_TESTS ?= heap_storm_test number_test account_test limit_test beside_test session_test heap_cpu_storm_test \
+HEAPS_TESTS ?= number_test heap_storm_test account_test limit_test beside_test session_test heap_cpu_storm_test \
     object_test part_test look_test handler_test misuse_test collect_test together_test
 
 .PHONY: test-heaps

@@ -15,6 +15,14 @@ typedef struct fault_plan {
     long number; /* only calls of this number; -1: any */
 } fault_plan;
 
+/* Each kind of call has several errors to fail with; the first fails with this one of them, where calls of any number fail
+ * each further one with the next. 0 at first: ENOMEM where it may be. */
+enum { FAULT_ERRORS = 5, FAULT_KINDS = 13 };
+extern size_t fault_error;
+
+/* The number of the i-th kind of call; i < FAULT_KINDS. */
+long fault_kind(size_t i);
+
 /* From here on, calls are counted, from 0, and fail as planned; until fault_end. */
 void fault_begin(fault_plan with);
 void fault_end(void);
@@ -41,5 +49,12 @@ void fault_expect_survival(const fault_subject *subject, fault_plan with);
 
 /* The same where the k-th call fails, or all from the k-th on, for every k. */
 void fault_each_call(const fault_subject *subject, bool and_all_after);
+
+/* The same where one call fails with another of its errors: every third one with errors in turn; in a long run each with
+ * each. */
+void fault_each_error(const fault_subject *subject);
+
+/* The same where one kind of call never works, with the first two of its errors; in a long run with each. */
+void fault_each_kind(const fault_subject *subject);
 
 #endif

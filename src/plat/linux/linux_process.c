@@ -32,7 +32,7 @@ uint64_t emma__plat_random_hint(void) {
 
 static struct timespec64 read_clock(long id) {
     struct timespec64 now = {0, 0}; /* and so it stays where the call is refused */
-    emma__syscall(EMMA_SYS_clock_gettime, id, (long)&now, 0, 0, 0, 0);
+    emma__syscall_fallible(EMMA_SYS_clock_gettime, id, (long)&now, 0, 0, 0, 0);
     return now;
 }
 
@@ -60,16 +60,18 @@ uint32_t emma__plat_thread_id(void) {
 }
 
 bool emma__plat_thread_exists(uint32_t process_id, uint32_t thread_id) {
-    return emma__syscall(EMMA_SYS_tgkill, (long)process_id, (long)thread_id, 0, 0, 0, 0) != -EMMA_ESRCH;
+    return emma__syscall_fallible(EMMA_SYS_tgkill, (long)process_id, (long)thread_id, 0, 0, 0, 0) != -EMMA_ESRCH;
 }
 
 size_t emma__plat_read_file(const char *path, char *buffer, size_t size_bytes) {
-    long file = emma__syscall(EMMA_SYS_openat, AT_WORKING_FOLDER, (long)path, OPEN_READ_CLOSE_ON_EXEC, 0, 0, 0);
+    long file =
+        emma__syscall_fallible(EMMA_SYS_openat, AT_WORKING_FOLDER, (long)path, OPEN_READ_CLOSE_ON_EXEC, 0, 0, 0);
     if (file < 0)
         return 0;
     size_t length = 0;
     while (length < size_bytes) {
-        long count = emma__syscall(EMMA_SYS_read, file, (long)(buffer + length), (long)(size_bytes - length), 0, 0, 0);
+        long count =
+            emma__syscall_fallible(EMMA_SYS_read, file, (long)(buffer + length), (long)(size_bytes - length), 0, 0, 0);
         if (count <= 0)
             break;
         length += (size_t)count;

@@ -36,7 +36,7 @@ static _Atomic(bool) no_barrier;
  * process (mm_cid) is below the same limit. */
 static uint32_t ask(void) {
     uint64_t mask[MASK_WORDS] = {0};
-    long bytes = emma__syscall(EMMA_SYS_sched_getaffinity, 0, sizeof mask, (long)mask, 0, 0, 0);
+    long bytes = emma__syscall_fallible(EMMA_SYS_sched_getaffinity, 0, sizeof mask, (long)mask, 0, 0, 0);
     if (emma__syscall_failed(bytes) || bytes < 8 || bytes > (long)sizeof mask)
         return 1; /* no slots */
     uint32_t words = (uint32_t)bytes / 8;

@@ -25,7 +25,7 @@ struct start {
 static void drop_capabilities(void) {
     uint32_t header[2] = {CAPABILITY_VERSION_3, 0};
     uint32_t none[6] = {0, 0, 0, 0, 0, 0};
-    emma__syscall(EMMA_SYS_capset, (long)header, (long)none, 0, 0, 0, 0);
+    emma__syscall_fallible(EMMA_SYS_capset, (long)header, (long)none, 0, 0, 0, 0);
 }
 
 static void run(void *argument) {
@@ -48,8 +48,8 @@ bool emma__plat_thread_start(void (*entry)(void *), void *argument, uintptr_t st
     const uint64_t all = ~UINT64_C(0);
     uint64_t before = 0;
     emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&all, (long)&before, SIGNAL_SET_BYTES, 0, 0);
-    long result = -EMMA_ENOMEM;
-    if (!emma__syscall_is_refused(EMMA_SYS_clone))
+    long result = emma__syscall_refusal(EMMA_SYS_clone);
+    if (result == 0)
         result = emma__clone_raw(CLONE_AS_PTHREAD, top, word, word, thread_pointer);
     emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&before, 0, SIGNAL_SET_BYTES, 0, 0);
     return !emma__syscall_failed(result);
@@ -60,5 +60,5 @@ void emma__plat_sleep(uint32_t milliseconds) {
         int64_t seconds;
         int64_t nanoseconds;
     } time = {milliseconds / 1000, (int64_t)(milliseconds % 1000) * 1000000};
-    emma__syscall(EMMA_SYS_clock_nanosleep, CLOCK_MONOTONIC_ID, 0, (long)&time, 0, 0, 0);
+    emma__syscall_fallible(EMMA_SYS_clock_nanosleep, CLOCK_MONOTONIC_ID, 0, (long)&time, 0, 0, 0);
 }

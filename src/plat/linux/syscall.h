@@ -26,27 +26,28 @@ enum {
     EMMA_EEXIST = 17,
 };
 
-/* Fault injection, in builds for tests only (-DEMMA_FAULT=1): the calls of emma__syscall_fallible, and clone, are
- * counted, and emma__fault_plan decides which of them fail with ENOMEM. */
+/* Fault injection, in builds for tests only (-DEMMA_FAULT=1): emma__fault_plan is asked before each call that may fail.
+ * It returns the errno value with which the call is to fail without having been made, or 0. */
 #ifndef EMMA_FAULT
 #define EMMA_FAULT 0
 #endif
 #if EMMA_FAULT
-bool emma__fault_plan(long number);
+long emma__fault_plan(long number);
 #endif
 
-/* Whether this call is to fail, by a test's plan. */
-static inline bool emma__syscall_is_refused(long number) {
+/* What a call is to fail with, by a test's plan: a negated errno value, or 0. */
+static inline long emma__syscall_refusal(long number) {
 #if EMMA_FAULT
-    return emma__fault_plan(number);
+    return -emma__fault_plan(number);
 #else
-    return number < 0;
+    return number < 0 ? number : 0;
 #endif
 }
 
-/* The same for calls that may fail for want of something: every caller can live with the failure. */
+/* The same for calls that may fail: every caller can live with the failure. */
 static inline long emma__syscall_fallible(long number, long a, long b, long c, long d, long e, long f) {
-    return emma__syscall_is_refused(number) ? -EMMA_ENOMEM : emma__syscall(number, a, b, c, d, e, f);
+    long refusal = emma__syscall_refusal(number);
+    return refusal != 0 ? refusal : emma__syscall(number, a, b, c, d, e, f);
 }
 
 static inline bool emma__syscall_failed(long result) {

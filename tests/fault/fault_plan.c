@@ -144,7 +144,7 @@ void fault_each_call(const fault_subject *subject, bool and_all_after) {
 }
 
 void fault_each_error(const fault_subject *subject) {
-    enum { STRIDE = 3 };
+    enum { STRIDE = 5 };
     size_t total = count_calls(subject);
     EXPECT(total > 50);
     size_t plans = storm_amount(total / STRIDE, total * FAULT_ERRORS);

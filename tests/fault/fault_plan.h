@@ -50,7 +50,7 @@ void fault_expect_survival(const fault_subject *subject, fault_plan with);
 /* The same where the k-th call fails, or all from the k-th on, for every k. */
 void fault_each_call(const fault_subject *subject, bool and_all_after);
 
-/* The same where one call fails with another of its errors: every third one with errors in turn; in a long run each with
+/* The same where one call fails with another of its errors: every fifth one with errors in turn; in a long run each with
  * each. */
 void fault_each_error(const fault_subject *subject);
 

@@ -3,10 +3,13 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../storm/storm.h"
+#include "api/fast.h"
+#include "fault_plan.h"
 
 enum { BLOCKS = 64, EDGE_BYTES = 4096 };
 
@@ -181,4 +184,31 @@ size_t fault_script_run(void) {
     emma_stats_read(&stats);
     emma_collect();
     return run.failed;
+}
+
+void fault_script_check(void) {
+    emma_regions *regions = emma__heap_regions(&emma__default_heap);
+    emma_collect();
+    emma_stats stats;
+    emma_stats_read(&stats);
+    EXPECT(stats.allocated_bytes == 0 && stats.large_blocks == 0 && stats.large_bytes == 0);
+    /* Where the barrier was refused, what idles in other processors' slots may stay there, and its spans. */
+    EXPECT(stats.cached_bytes == 0 || fault_failed(SYS_membarrier) != 0);
+    if (!EXPECT(stats.dirty_bytes == 0))
+        storm_note("dirty: %zu", stats.dirty_bytes);
+    EXPECT(emma__regions_valid(regions));
+    size_t tracts = 0;
+    size_t slots = 0;
+    for (emma_region *region = atomic_load(&regions->first); region != NULL; region = atomic_load(&region->next)) {
+        for (size_t i = 0; i < EMMA_REGION_SLOT_WORDS; i++) {
+            tracts += emma__bits_count(atomic_load(&region->word[i].tract));
+            slots += emma__bits_count(atomic_load(&region->word[i].slot));
+        }
+    }
+    size_t used = atomic_load(&regions->used_slices);
+    if (!EXPECT(used == tracts * EMMA_TRACT_META_SLICES || stats.cached_bytes != 0))
+        storm_note("used slices: %zu, tracts: %zu", used, tracts);
+    /* A huge block whose munmap is refused, or to which a move is, keeps its addresses, and so do places that are said to be
+     * occupied; the script's have at most four slots. */
+    EXPECT(slots >= tracts && slots - tracts <= atomic_load(&fault_kept) * 4);
 }

@@ -8,4 +8,7 @@
 /* Run it and free everything. Returns: how many calls failed. */
 size_t fault_script_run(void);
 
+/* Everything is free: nothing lives, no slice is used but the tracts' own, no slot is claimed but those of tracts. */
+void fault_script_check(void);
+
 #endif

@@ -3,6 +3,7 @@
  * an emulator, so amounts are small, and nothing is measured. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>

@@ -3,6 +3,7 @@
  *
  * In the program's first process: qemu 7.2 says that it wipes pages in children of fork, and does not, so a janitor is
  * never started in one (docs/SYSCALLS.md, MADV_WIPEONFORK). */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -17,6 +17,7 @@ STORM_TESTS := fork_storm idle_storm step_storm signal_storm thread_storm core/t
 # Not thread_storm: ThreadSanitizer cannot know that a thread is gone because the system does not know its id.
 STORM_TSAN_TESTS := tests/model/model_test tests/heaps/heap_storm_test tests/heaps/limit_test
 STORM_ASAN_TESTS := tests/model/model_test tests/storm/core/thread_storm tests/storm/core/signal_storm \
+    tests/storm/core/stop_storm \
     tests/heaps/object_test tests/heaps/session_test tests/heaps/heap_storm_test
 
 .PHONY: test-storm test-sanitize test-tsan test-asan

@@ -1,8 +1,8 @@
 /* emma_heap.h: heaps of your own: as many as you like, for any thread, limited, gone at once.
  *
- * What one can do with emma's default heap, one can do with a heap that one made; but options (emma_configure) and the
- * janitor are the default heap's. A heap has its own memory, limit, handlers and figures; destroying it gives back
- * everything in it, whatever is still allocated.
+ * What one can do with emma's default heap, one can do with a heap that one made; but options (emma_configure), all but
+ * the limit, and the janitor are the default heap's. A heap has its own memory, limit, handlers and figures; destroying
+ * it gives back everything in it, whatever is still allocated.
  *
  *     emma_heap *heap = emma_heap_create(&(emma_heap_config){.limit_bytes = 1 << 20});
  *     char *text = emma_heap_malloc(heap, 100);
@@ -35,7 +35,8 @@ typedef struct emma_heap emma_heap;
  * Not asked for sizes above PTRDIFF_MAX, and not by emma_heap_sbrk, emma_heap_realloc_in_place and emma_free_range. */
 typedef int emma_out_of_memory(emma_heap *heap, size_t size, void *context);
 
-/* The soft limit was passed, upwards: once, until committed memory is below it again. It may be left by longjmp as
+/* The soft limit was passed, upwards: once, until committed memory is below it again. Found by the next operation that
+ * is no hit in a cache. Not called from what it, or a log, does in the same thread. It may be left by longjmp as
  * emma_heap_log. */
 typedef void emma_soft_limit(emma_heap *heap, size_t committed_bytes, void *context);
 
@@ -187,7 +188,8 @@ EMMA_API void emma_heap_free_batch(emma_heap *heap, size_t count, void *const *b
  * Requires: that heap is not being destroyed. Cost: a few loads. */
 EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
 
-/* Change the limits; 0: none. A limit below what is committed holds for what comes.
+/* Change the limits; 0: none. A limit below what is committed holds for what comes. It is never exceeded but by memory
+ * that the system does not take back (locked, mlock(2)).
  * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large
  * blocks and of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 2 KiB for each
  * processor. A limit of the default heap is for before memory is used: where that has huge pages already, these are
@@ -197,11 +199,14 @@ EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEX
 EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
 
 /* Limits for all heaps of this copy of emma together, the default one and all that are made; 0: none. What is lent to
- * heaps, and what comes from sources of theirs, does not count. emma_set_limit(emma_cgroup_limit() / 10 * 9) keeps a
- * process below its control group's limit, with a tenth for what is not emma's; with libemma-malloc EMMA_CONF=limit=cgroup
- * does that. Both are best set before much memory is used, as emma_heap_set_limit says.
- * At the limit, the heap that is asked and the default heap give back what they do not use; then handlers are asked, then
- * NULL is returned. The soft limit's handler gets the heap that passed it and what all have committed. NULL: none. */
+ * heaps, and what comes from sources of theirs, does not count, nor do some tables of emma's own (records of thread
+ * caches and huge blocks, headers of regions, the default heap's slots of CPU caches): some KiB for each. So
+ * emma_set_limit(emma_cgroup_limit() / 10 * 9) keeps a process below its control group's limit, with a tenth for that
+ * and for what is not emma's; with libemma-malloc EMMA_CONF=limit=cgroup does it. Both are best set before much memory
+ * is used, as emma_heap_set_limit says.
+ * At the limit, the heap that is asked and the default heap give back what they do not use; then handlers are asked,
+ * then NULL is returned; emma_heap_create asks none. The soft limit's handler gets the heap whose operation found it
+ * passed, and what all have committed. NULL: none. */
 EMMA_API void emma_set_limit(size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_set_soft_limit(size_t soft_limit_bytes, emma_soft_limit *handler, void *context) EMMA_NOEXCEPT;
 
@@ -288,8 +293,8 @@ typedef struct emma_span_description {
 
 typedef int emma_span_walker(const emma_span_description *span, void *context);
 
-/* Visit the spans of a heap, and its large and huge blocks; lent memory has none. As emma_heap_walk: caches are sent home
- * first. Where bytes - used_blocks * block_bytes is much over all spans, the heap is fragmented. */
+/* Visit the spans of a heap, and its large and huge blocks; lent memory has none. Exact as emma_heap_walk; caches are
+ * sent home first, as there. Pages of a span are touched when a block in them is first used. */
 EMMA_API int emma_heap_walk_spans(emma_heap *heap, emma_span_walker *walker, void *context) EMMA_NOEXCEPT;
 
 /* Free a part of a block: the bytes [from, from + size). When all usable bytes of the block (emma_usable_size; asked

@@ -61,6 +61,16 @@ void *emma__malloc_slow(size_t size, emma_magazine_pair *cache) {
     return malloc_past_loaded(size, cache);
 }
 
+/* A small block of a made heap goes to the processor's cache. Returns: false for any other. */
+static bool push_to_made(void *block) {
+    uintptr_t address = (uintptr_t)block;
+    if (emma__directory_get(&directory, address) != EMMA_GRANULE_TRACT || !emma__tract_of(address)->owner->is_made)
+        return false;
+    emma_heap *heap = emma__heap_with(emma__tract_of(address)->owner);
+    unsigned class = emma__cpu_is_on(&heap->cpu) ? emma__plain_class(heap, block) : (unsigned)EMMA_CLASS_NONE;
+    return class != EMMA_CLASS_NONE && emma__cpu_push(&heap->cpu, class, block);
+}
+
 void emma__free_slow(void *block, emma_magazine_pair *cache) {
     if (EMMA_UNLIKELY(emma__cpu_is_on(&emma__default_heap.cpu))) {
         unsigned class = emma__plain_class(&emma__default_heap, block);
@@ -69,6 +79,8 @@ void emma__free_slow(void *block, emma_magazine_pair *cache) {
             return;
         }
     }
+    if (cache == 0 && push_to_made(block))
+        return;
     emma_thread *thread = emma__thread_here();
     if (EMMA_HAS_TLS && cache == 0)
         cache = emma__thread_take(thread);

@@ -1,7 +1,8 @@
 /* exhausted.c: what is done before an allocation fails. Interface in fast.h, handlers in emma_heap.h.
  *
  *     round 0    what is not in use goes back (only that makes room below a limit); the default heap's too, which has
- *                the most of it, where there is a limit for all heaps
+ *                the most of it, where it is the limit of all heaps that refused. Then it is tried again, whatever
+ *                came of it, as others may be giving back at the same time
  *     round 1    the thread's handler, once; else the heap's; if that says no, the one for all heaps
  *     further    again from the begin, as long as a handler says that something has changed: what it freed is not yet
  *                given back */
@@ -12,7 +13,7 @@ typedef struct handler {
     void *context;
 } handler;
 
-/* Two words that change together; who sets them while another asks may be asked once more with the old context. */
+/* Two words that change together: who asks reads the function before and after the context. */
 static _Atomic(emma_out_of_memory *) global_function;
 static _Atomic(void *) global_context;
 
@@ -42,8 +43,13 @@ static bool ask(emma_heap *heap, size_t size) {
     const emma_heap_wishes *wishes = &heap->wishes;
     if (wishes->on_out_of_memory != 0 && wishes->on_out_of_memory(heap, size, wishes->context) != 0)
         return true;
-    emma_out_of_memory *global = ATOMIC_LOAD(&global_function, acquire);
-    return global != 0 && global(heap, size, ATOMIC_LOAD(&global_context, acquire)) != 0;
+    emma_out_of_memory *global;
+    void *context;
+    do {
+        global = ATOMIC_LOAD(&global_function, acquire);
+        context = ATOMIC_LOAD(&global_context, acquire);
+    } while (EMMA_UNLIKELY(ATOMIC_LOAD(&global_function, acquire) != global)); /* ends: unless it is set all the time */
+    return global != 0 && global(heap, size, context) != 0;
 }
 
 /* See EMMA_CALL_BYTES. */
@@ -56,15 +62,19 @@ static EMMA_IN_ITS_FRAME bool ask_below(emma_heap *heap, size_t size) {
     return again;
 }
 
-size_t emma__make_room(emma_heap *heap) {
-    size_t bytes = emma_heap_collect(heap);
-    bool all_are_limited = ATOMIC_LOAD(&emma__heap_directory(heap)->all.limit_bytes, relaxed) != 0;
-    return heap != &emma__default_heap && all_are_limited ? bytes + emma_collect() : bytes;
+void emma__make_room(emma_heap *heap, size_t size) {
+    enum { SPAN_BYTES = 1 << 20 }; /* so much a small block may need, a tract included */
+    emma_heap_collect(heap);
+    if (heap != &emma__default_heap && !emma__heap_is_lent(heap) &&
+        !emma__commit_fits(&emma__heap_directory(heap)->all, size + SPAN_BYTES))
+        emma_collect();
 }
 
 static bool give_chance(emma_heap *heap, size_t size, unsigned *round, bool is_limited) {
-    if ((*round)++ == 0 && is_limited && emma__make_room(heap) != 0)
+    if ((*round)++ == 0 && is_limited) {
+        emma__make_room(heap, size);
         return true;
+    }
     if ((uintptr_t)__builtin_frame_address(0) < asking)
         return false;
     *round = 0;
@@ -74,9 +84,7 @@ static bool give_chance(emma_heap *heap, size_t size, unsigned *round, bool is_l
 bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round) {
     if (size > PTRDIFF_MAX)
         return false; /* that is not for want of memory */
-    const emma_commit *commit = emma__heap_commit(heap);
-    bool is_limited = emma__heap_is_lent(heap) ? commit != 0 && ATOMIC_LOAD(&commit->limit_bytes, relaxed) != 0
-                                               : emma__regions_are_limited(emma__heap_regions(heap));
+    bool is_limited = emma__heap_is_limited(heap);
     if (*round == 0 && is_limited)
         emma__tell(heap, (emma_event){EMMA_EVENT_LIMIT, size, 0});
     bool again = give_chance(heap, size, round, is_limited);

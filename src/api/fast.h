@@ -27,8 +27,8 @@ void emma__tell(emma_heap *heap, emma_event event);
  * asked. *round begins as 0. Returns: whether to try again. Threads: any; handlers are not called within handlers. */
 bool emma__exhausted(emma_heap *heap, size_t size, unsigned *round);
 
-/* Give back what is not in use, where a limit refused this heap something. Returns: bytes. */
-size_t emma__make_room(emma_heap *heap);
+/* Give back what is not in use, where a limit refused this heap so much. Requires: size <= PTRDIFF_MAX. */
+void emma__make_room(emma_heap *heap, size_t size);
 
 /* A handler that runs is not asked again by what it does itself: by requests from deeper in the stack. It may have been
  * left by longjmp; so that a later request, by another function of emma, is not taken for one of its own, so much of

@@ -40,11 +40,19 @@ static bool can_be_lent(const void *memory) {
     return emma__span_class_fast(emma__heap_regions(&emma__default_heap), (uintptr_t)memory) == EMMA_CLASS_NONE;
 }
 
+static emma_heap *make_own(const emma_heap_config *config) {
+    emma_heap *heap = emma__heap_make(directory(), config->limit_bytes, config->flags);
+    if (EMMA_LIKELY(heap != 0) || ATOMIC_LOAD(&directory()->all.limit_bytes, relaxed) == 0)
+        return heap;
+    emma_collect();
+    return emma__heap_make(directory(), config->limit_bytes, config->flags);
+}
+
 static emma_heap *make(const emma_heap_config *config) {
     if (config->source != 0)
         return emma__source_make(directory(), config->source, config->limit_bytes);
     if (config->memory == 0)
-        return emma__heap_make(directory(), config->limit_bytes, config->flags);
+        return make_own(config);
     return can_be_lent(config->memory) ? emma__lent_make(directory(), (uintptr_t)config->memory, config->memory_bytes)
                                        : 0;
 }
@@ -282,9 +290,11 @@ void *emma_heap_sbrk(emma_heap *heap, ptrdiff_t delta) {
         return 0;
     uintptr_t end = emma__heap_break(heap, delta, &at_limit);
     if (EMMA_UNLIKELY(at_limit)) {
-        emma__make_room(heap);
+        emma__tell(heap, (emma_event){EMMA_EVENT_LIMIT, (size_t)delta, 0});
+        emma__make_room(heap, (size_t)delta);
         end = emma__heap_break(heap, delta, &at_limit);
     }
+    emma__heap_tick(heap);
     return (void *)end; // NOLINT(performance-no-int-to-ptr)
 }
 

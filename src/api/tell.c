@@ -5,42 +5,50 @@
 
 static EMMA_THREAD_LOCAL uintptr_t telling; /* as asking in exhausted.c */
 
-/* event 0: how much is committed, if that has changed much. */
-static EMMA_COLD EMMA_IN_ITS_FRAME void tell(emma_heap *heap, const emma_event *event) {
+typedef void tell(emma_heap *heap, const emma_event *event);
+
+/* Call what may call the program, but not from what the program does when it is called. */
+static EMMA_COLD EMMA_IN_ITS_FRAME void tell_below(emma_heap *heap, tell *what, const emma_event *event) {
     volatile char apart[EMMA_CALL_BYTES];
     if ((uintptr_t)(apart + EMMA_CALL_BYTES) <= telling)
         return;
     apart[0] = 0;
     telling = (uintptr_t)apart;
-    if (event != 0)
-        emma__heap_tell(heap, event);
-    else
-        emma__heap_tell_size(heap);
+    what(heap, event);
     telling = (uintptr_t)apart[0]; /* 0, read from there so that the bytes are there */
 }
 
 void emma__tell(emma_heap *heap, emma_event event) {
     if (EMMA_UNLIKELY(ATOMIC_LOAD(&heap->wishes.log, relaxed) != 0))
-        tell(heap, &event);
+        tell_below(heap, emma__heap_tell, &event);
+}
+
+static void tell_size(emma_heap *heap, const emma_event *event) {
+    (void)event;
+    emma__heap_tell_size(heap);
 }
 
 /* Returns: whether what is committed is above a limit now, and was not when this was asked last. */
 static bool has_passed(size_t committed, size_t soft, _Atomic(uint32_t) *passed) {
+    bool had = ATOMIC_LOAD(passed, relaxed) != 0;
     if (committed > soft)
-        return ATOMIC_EXCHANGE(passed, 1, relaxed) == 0;
-    ATOMIC_STORE(passed, 0, relaxed);
+        return !had && ATOMIC_EXCHANGE(passed, 1, relaxed) == 0;
+    if (had)
+        ATOMIC_STORE(passed, 0, relaxed);
     return false;
 }
 
-static EMMA_COLD void look_at_soft_limit(emma_heap *heap, size_t soft) {
+static void look_at_soft_limit(emma_heap *heap, const emma_event *event) {
+    (void)event;
     emma_heap_wishes *wishes = &heap->wishes;
     const emma_commit *commit = emma__heap_commit(heap);
     size_t committed = commit != 0 ? ATOMIC_LOAD(&commit->bytes, relaxed) : 0;
-    if (has_passed(committed, soft, &wishes->soft_passed) && wishes->on_soft_limit != 0)
+    if (has_passed(committed, ATOMIC_LOAD(&wishes->soft_limit_bytes, relaxed), &wishes->soft_passed) &&
+        wishes->on_soft_limit != 0)
         wishes->on_soft_limit(heap, committed, wishes->context);
 }
 
-/* The soft limit of all heaps: one who sets it while another asks may be called once more with the old context. */
+/* The soft limit of all heaps. Function and context are as those in exhausted.c. */
 static struct {
     _Atomic(size_t) bytes; /* 0: none */
     _Atomic(uint32_t) passed;
@@ -57,26 +65,27 @@ void emma_set_soft_limit(size_t soft_limit_bytes, emma_soft_limit *function, voi
     ATOMIC_STORE(&all_soft.bytes, function != 0 ? soft_limit_bytes : 0, release);
 }
 
-static EMMA_COLD void look_at_all(emma_heap *heap, size_t soft) {
+static void look_at_all(emma_heap *heap, const emma_event *event) {
+    (void)event;
     size_t committed = emma_committed_bytes();
-    if (!has_passed(committed, soft, &all_soft.passed))
-        return;
+    size_t soft = ATOMIC_LOAD(&all_soft.bytes, acquire);
     emma_soft_limit *function = ATOMIC_LOAD(&all_soft.function, acquire);
-    if (function != 0)
-        function(heap, committed, ATOMIC_LOAD(&all_soft.context, acquire));
+    void *context = ATOMIC_LOAD(&all_soft.context, acquire);
+    if (soft != 0 && has_passed(committed, soft, &all_soft.passed) && function != 0 &&
+        ATOMIC_LOAD(&all_soft.function, acquire) == function)
+        function(heap, committed, context);
 }
 
 void emma__heap_tick(emma_heap *heap) {
+    bool is_lent = emma__heap_is_lent(heap);
     if (heap == &emma__default_heap)
         emma__tick();
-    else if (!emma__heap_is_lent(heap))
+    else if (!is_lent)
         emma__purge_tick(heap, 0);
     if (EMMA_UNLIKELY(ATOMIC_LOAD(&heap->wishes.log, relaxed) != 0))
-        tell(heap, 0);
-    size_t soft = ATOMIC_LOAD(&heap->wishes.soft_limit_bytes, relaxed);
-    if (EMMA_UNLIKELY(soft != 0))
-        look_at_soft_limit(heap, soft);
-    soft = ATOMIC_LOAD(&all_soft.bytes, relaxed);
-    if (EMMA_UNLIKELY(soft != 0))
-        look_at_all(heap, soft);
+        tell_below(heap, tell_size, 0);
+    if (EMMA_UNLIKELY(ATOMIC_LOAD(&heap->wishes.soft_limit_bytes, relaxed) != 0))
+        tell_below(heap, look_at_soft_limit, 0);
+    if (EMMA_UNLIKELY(ATOMIC_LOAD(&all_soft.bytes, relaxed) != 0) && !is_lent)
+        tell_below(heap, look_at_all, 0);
 }

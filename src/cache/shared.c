@@ -60,7 +60,7 @@ emma_stripe *emma__shared_claim(emma_shared *shared, emma_depot *depot) {
         unsigned at = (start + i) % EMMA_STRIPES;
         emma_stripe *stripe = ATOMIC_LOAD(&shared->entry[at], acquire);
         if (stripe == 0) {
-            empty = at;
+            empty = empty == EMMA_STRIPES ? at : empty;
             continue;
         }
         if (try_claim(stripe)) {

@@ -1,14 +1,14 @@
 /* options.h: what can be set at run time, in one table. From it come the parser and the help; docs/TUNING.md says more.
  *
- * An option string is "key=value,key=value"; sizes take K, M or G. Options are words of the heap (but the limit is of all heaps), read by the
- * layers that they concern; nothing below ctl knows of option strings. */
+ * An option string is "key=value,key=value"; sizes take K, M or G. Options are words of the heap, read by the layers
+ * that they concern; nothing below ctl knows of option strings. */
 #ifndef EMMA_CTL_OPTIONS_H
 #define EMMA_CTL_OPTIONS_H
 
 #include "base/text.h"
 #include "heap/heap.h"
 
-/* X(key, word of the heap, kind, text of the help) */
+/* X(key, word of the heap, kind, text of the help). The limit is of all heaps, and no word of this one. */
 #define EMMA_OPTIONS(X)                                                                                                \
     X(janitor, purge.janitor, JANITOR,                                                                                 \
       "off, threads or on: when an idle process may have a thread that gives memory back")                             \

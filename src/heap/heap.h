@@ -159,6 +159,9 @@ void emma__heap_reset(emma_heap *heap);
 /* What a heap takes, and its limit. Returns: 0 for a heap over memory of the caller's, which has none. */
 emma_commit *emma__heap_commit(emma_heap *heap);
 
+/* Whether a limit holds for it, its own or that of all. */
+bool emma__heap_is_limited(emma_heap *heap);
+
 /* The heap's log (log.c): another one; tell it, if there is one; tell it how much is committed, if that has changed
  * much. */
 void emma__heap_set_log(emma_heap *heap, emma_heap_log *log, void *context);

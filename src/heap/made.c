@@ -27,13 +27,14 @@ static size_t slots_at(void) {
 }
 
 /* What the slots may touch is charged, beside what they cache; a heap of a low limit on a machine with many processors
- * does without. */
-static void begin_cpu_caches(emma_heap *heap, size_t limit_bytes) {
+ * does without. Returns: false iff the limit of all heaps refuses it. */
+static bool begin_cpu_caches(emma_heap *heap, size_t limit_bytes) {
     emma__cpu_init(&heap->cpu, (uintptr_t)heap + slots_at(), limit_bytes / LIMIT_SHARE);
     size_t touched = (size_t)heap->cpu.rseq.cpus * EMMA_RSEQ_SLOT_BYTES;
-    if ((limit_bytes != 0 && touched > limit_bytes / LIMIT_SHARE) ||
-        !emma__regions_charge_founder(emma__heap_regions(heap), touched))
-        ATOMIC_STORE(&heap->cpu.slots, 0, relaxed);
+    if (limit_bytes == 0 || touched <= limit_bytes / LIMIT_SHARE)
+        return emma__regions_charge_founder(emma__heap_regions(heap), touched);
+    ATOMIC_STORE(&heap->cpu.slots, 0, relaxed);
+    return true;
 }
 
 emma_heap *emma__heap_make(emma_directory *directory, size_t limit_bytes, unsigned flags) {
@@ -52,9 +53,10 @@ emma_heap *emma__heap_make(emma_directory *directory, size_t limit_bytes, unsign
     heap->wishes.flags = flags;
     emma__regions_settle(emma__heap_regions(heap), directory, founded, slices);
     ATOMIC_STORE(&emma__heap_regions(heap)->commit.limit_bytes, limit_bytes, relaxed);
-    if (cpu_bytes != 0)
-        begin_cpu_caches(heap, limit_bytes);
-    return heap;
+    if (cpu_bytes == 0 || begin_cpu_caches(heap, limit_bytes))
+        return heap;
+    emma__heap_destroy(heap);
+    return 0;
 }
 
 void emma__heap_destroy(emma_heap *heap) {
@@ -88,4 +90,10 @@ emma_commit *emma__heap_commit(emma_heap *heap) {
     if (!emma__heap_is_lent(heap))
         return &emma__heap_regions(heap)->commit;
     return heap->lent.sourced != 0 ? &heap->lent.sourced->commit : 0;
+}
+
+bool emma__heap_is_limited(emma_heap *heap) {
+    const emma_commit *commit = emma__heap_commit(heap);
+    return emma__heap_is_lent(heap) ? commit != 0 && ATOMIC_LOAD(&commit->limit_bytes, relaxed) != 0
+                                    : emma__regions_are_limited(emma__heap_regions(heap));
 }

@@ -73,85 +73,78 @@ bool emma__heap_describe(const emma_directory *directory, uintptr_t address, emm
     return description->state != EMMA_NO_BLOCK;
 }
 
-/* Who is shown what: blocks, or the spans that they lie in. */
-typedef struct visitor {
-    emma_walker *block;
-    emma_span_walker *span;
+/* Who is shown the blocks of the spans. */
+typedef struct block_walk {
+    emma_heap *heap;
+    emma_walker *walker;
     void *context;
-} visitor;
+} block_walk;
 
-static int visit_block(emma_heap *heap, uintptr_t start, size_t size_bytes, emma_block_kind kind, const visitor *who) {
-    emma_description block = {heap, (void *)start, size_bytes, EMMA_LIVE_BLOCK, // NOLINT(performance-no-int-to-ptr)
-                              kind};
-    return who->block(&block, who->context);
-}
-
-/* A large or huge block. */
-static int visit_whole(emma_heap *heap, uintptr_t start, size_t size_bytes, emma_block_kind kind, const visitor *who) {
-    if (who->block != 0)
-        return visit_block(heap, start, size_bytes, kind, who);
-    emma_span_description span = {(void *)start, size_bytes, size_bytes, 1, 1,
-                                  kind}; // NOLINT(performance-no-int-to-ptr)
-    return who->span(&span, who->context);
-}
-
-static int visit_span(uintptr_t start, unsigned class, const visitor *who) {
-    const emma_span *record = emma__span_at(start);
-    const emma_class_info *info = &emma__class_table[class];
-    emma_span_description span = {(void *)start, // NOLINT(performance-no-int-to-ptr)
-                                  (size_t)info->slices << EMMA_SLICE_LOG2,
-                                  emma__class_size(class),
-                                  info->blocks,
-                                  emma__span_out(record),
-                                  EMMA_BLOCK_SMALL};
-    return who->span(&span, who->context);
+static int show(const block_walk *walk, uintptr_t start, size_t size_bytes, emma_block_kind kind) {
+    void *block = (void *)start; // NOLINT(performance-no-int-to-ptr)
+    emma_description found = {walk->heap, block, size_bytes, EMMA_LIVE_BLOCK, kind};
+    return walk->walker(&found, walk->context);
 }
 
 /* The walker may free what it sees, and more: then the map is made anew, and ends if the span is another one now. */
-static int visit_blocks_of(emma_heap *heap, uintptr_t start, unsigned class, emma_free_map *map, const visitor *who) {
+static int show_small(const block_walk *walk, uintptr_t start) {
+    emma_spans *spans = &walk->heap->depot.spans;
+    emma_free_map map;
+    unsigned class = emma__spans_look(spans, start, &map);
+    if (!emma__class_is_small(class))
+        return 0;
     size_t size = emma__class_size(class);
     for (unsigned i = 0; i < emma__class_table[class].blocks; i++) {
         void *block = (void *)(start + i * size); // NOLINT(performance-no-int-to-ptr)
-        if (emma__free_map_has(map, i) || (looks_free(block) && is_cached(heap, class, block)))
+        if (emma__free_map_has(&map, i) || (looks_free(block) && is_cached(walk->heap, class, block)))
             continue;
         uint64_t word = ATOMIC_LOAD(&emma__span_at(start)->word, relaxed);
-        int end = visit_block(heap, (uintptr_t)block, size, EMMA_BLOCK_SMALL, who);
+        int end = show(walk, (uintptr_t)block, size, EMMA_BLOCK_SMALL);
         if (end != 0)
             return end;
-        if (ATOMIC_LOAD(&emma__span_at(start)->word, relaxed) != word &&
-            emma__spans_look(&heap->depot.spans, start, map) != class)
+        if (ATOMIC_LOAD(&emma__span_at(start)->word, relaxed) != word && emma__spans_look(spans, start, &map) != class)
             return 0;
     }
     return 0;
 }
 
-static int visit_run(emma_heap *heap, uintptr_t start, const visitor *who) {
-    emma_free_map map;
-    unsigned class =
-        who->block != 0 ? emma__spans_look(&heap->depot.spans, start, &map) : emma__span_class(emma__span_at(start));
+static int show_blocks(const emma_span_description *span, void *context) {
+    const block_walk *walk = context;
+    return span->kind == EMMA_BLOCK_SMALL ? show_small(walk, (uintptr_t)span->start)
+                                          : show(walk, (uintptr_t)span->start, span->bytes, span->kind);
+}
+
+static int visit_whole(uintptr_t start, size_t size_bytes, emma_block_kind kind, emma_span_walker *walker,
+                       void *context) {
+    void *block = (void *)start; // NOLINT(performance-no-int-to-ptr)
+    emma_span_description span = {block, size_bytes, size_bytes, 1, 1, kind};
+    return walker(&span, context);
+}
+
+static int visit_run(uintptr_t start, emma_span_walker *walker, void *context) {
+    const emma_span *record = emma__span_at(start);
+    unsigned class = emma__span_class(record);
     if (class == EMMA_CLASS_NONE)
         return 0;
     if (class == EMMA_CLASS_LARGE)
-        return visit_whole(heap, start, ATOMIC_LOAD(&emma__span_at(start)->large_bytes, relaxed), EMMA_BLOCK_LARGE,
-                           who);
-    return who->block != 0 ? visit_blocks_of(heap, start, class, &map, who) : visit_span(start, class, who);
+        return visit_whole(start, ATOMIC_LOAD(&record->large_bytes, relaxed), EMMA_BLOCK_LARGE, walker, context);
+    const emma_class_info *info = &emma__class_table[class];
+    size_t bytes = (size_t)info->slices << EMMA_SLICE_LOG2;
+    void *from = (void *)start; // NOLINT(performance-no-int-to-ptr)
+    emma_span_description span = {
+        from, bytes, emma__class_size(class), info->blocks, emma__span_out(record), EMMA_BLOCK_SMALL};
+    return walker(&span, context);
 }
 
-static int visit_tract(emma_heap *heap, emma_tract *tract, const visitor *who) {
+static int visit_tract(emma_tract *tract, emma_span_walker *walker, void *context) {
     unsigned mapped = ATOMIC_LOAD(&tract->mapped_slices, acquire);
-    for (unsigned slice = EMMA_TRACT_META_SLICES; slice < mapped; slice++) {
-        const emma_span *span = &emma__span_table_of(tract)->record[slice];
-        if (emma__span_class(span) == EMMA_CLASS_NONE)
-            continue;
-        int end = visit_run(heap, emma__tract_address(tract, slice), who);
-        if (end != 0)
-            return end;
-    }
-    return 0;
+    int end = 0;
+    for (unsigned slice = EMMA_TRACT_META_SLICES; slice < mapped && end == 0; slice++)
+        end = visit_run(emma__tract_address(tract, slice), walker, context);
+    return end;
 }
 
-static int visit_huge(emma_heap *heap, const emma_region *region, const visitor *who) {
-    emma_regions *regions = emma__heap_regions(heap);
+static int visit_huge(const emma_regions *regions, const emma_region *region, emma_span_walker *walker, void *context) {
     int end = 0;
     for (unsigned slot = 0; slot < EMMA_REGION_TRACTS && end == 0; slot++) {
         if ((ATOMIC_LOAD(&region->word[slot / 64].huge, acquire) >> (slot % 64) & 1) == 0)
@@ -159,31 +152,28 @@ static int visit_huge(emma_heap *heap, const emma_region *region, const visitor 
         emma_huge_view huge;
         if (emma__huge_look(regions->directory, emma__region_slot_address(region, slot), &huge) &&
             huge.owner == regions)
-            end = visit_whole(heap, huge.block, huge.usable_bytes, EMMA_BLOCK_HUGE, who);
+            end = visit_whole(huge.block, huge.usable_bytes, EMMA_BLOCK_HUGE, walker, context);
     }
     return end;
 }
 
-static int walk_own(emma_heap *heap, emma_thread *thread, const visitor *who) {
+int emma__heap_walk_spans(emma_heap *heap, emma_thread *thread, emma_span_walker *walker, void *context) {
+    if (emma__heap_is_lent(heap))
+        return 0;
     emma__heap_collect(heap, thread);
     emma_regions *regions = emma__heap_regions(heap);
     int end = 0;
     for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0 && end == 0;
          tract = emma__regions_next_tract(regions, tract))
-        end = visit_tract(heap, tract, who);
+        end = visit_tract(tract, walker, context);
     for (emma_region *region = ATOMIC_LOAD(&regions->first, acquire); region != 0 && end == 0;
          region = ATOMIC_LOAD(&region->next, acquire))
-        end = visit_huge(heap, region, who);
+        end = visit_huge(regions, region, walker, context);
     return end;
 }
 
 int emma__heap_walk(emma_heap *heap, emma_thread *thread, emma_walker *walker, void *context) {
-    visitor who = {walker, 0, context};
-    int end = emma__heap_is_lent(heap) ? 0 : walk_own(heap, thread, &who);
+    block_walk walk = {heap, walker, context};
+    int end = emma__heap_walk_spans(heap, thread, show_blocks, &walk);
     return end != 0 ? end : emma__lent_walk(heap, walker, context);
-}
-
-int emma__heap_walk_spans(emma_heap *heap, emma_thread *thread, emma_span_walker *walker, void *context) {
-    visitor who = {0, walker, context};
-    return emma__heap_is_lent(heap) ? 0 : walk_own(heap, thread, &who);
 }

@@ -62,16 +62,8 @@ int mallopt(int parameter, int value) {
 
 /* glibc's second names for two of these. */
 // NOLINTBEGIN(bugprone-reserved-identifier): these are the names
-EMMA_EXPORT struct mallinfo_figures __libc_mallinfo(void);
-EMMA_EXPORT int __libc_mallopt(int parameter, int value);
-
-struct mallinfo_figures __libc_mallinfo(void) {
-    return mallinfo();
-}
-
-int __libc_mallopt(int parameter, int value) {
-    return mallopt(parameter, value);
-}
+EMMA_EXPORT struct mallinfo_figures __libc_mallinfo(void) __attribute__((alias("mallinfo")));
+EMMA_EXPORT int __libc_mallopt(int parameter, int value) __attribute__((alias("mallopt")));
 // NOLINTEND(bugprone-reserved-identifier)
 
 int malloc_trim(size_t pad) {

@@ -30,10 +30,10 @@
  * stop anywhere and are then as if they had never begun, but that push may have written to its block.
  *
  * Here for Linux on x86-64, aarch64 and riscv64, where the C library registers (glibc 2.35); everywhere else, also in
- * builds for ThreadSanitizer, which cannot see them, emma__rseq_find finds nothing. Emma never registers by itself, but in
- * programs without libc that ask (emma__rseq_register), and writes only the field that is a sequence's to write. A process that shares its memory with another one but not its
- * threads (a child of vfork) uses an area that nobody keeps: there these functions must not be used, and it cannot be
- * seen.
+ * builds for ThreadSanitizer, which cannot see them, emma__rseq_find finds nothing. Emma never registers by itself, but
+ * in programs without libc that ask (emma__rseq_register), and writes only the field that is a sequence's to write. A
+ * process that shares its memory with another one but not its threads (a child of vfork) uses an area that nobody
+ * keeps: there these functions must not be used, and it cannot be seen.
  *
  * Source: rseq(2), include/uapi/linux/rseq.h; the signatures are those that glibc registers. */
 #ifndef EMMA_PLAT_RSEQ_H
@@ -73,10 +73,10 @@ typedef struct emma_rseq_trade {
 bool emma__rseq_find(emma_rseq *rseq);
 
 /* For programs that have no libc, in linux/nolibc_rseq.c: register the calling thread, before it makes or uses a
- * heap. All threads that use heaps do that then.
+ * heap. All threads that use heaps do that then; the first before there are others.
  * Requires: its thread pointer leads to memory of EMMA_RSEQ_NOLIBC_OFFSET + 32 bytes, at a multiple of 32, that is the
- * thread's as long as it lives, and zero but for the thread pointer's own words; on x86-64 (%fs) the first word is its own
- * address, as everywhere.
+ * thread's as long as it lives, and zero but for the thread pointer's own words; on x86-64 (%fs) the first word is its
+ * own address, as everywhere. On aarch64 and riscv64 the program's thread-local variables would lie there: it has none.
  * Returns: false iff the kernel has no such thing, or a filter forbids it, or the thread is registered already. */
 enum { EMMA_RSEQ_NOLIBC_OFFSET = 32 };
 bool emma__rseq_register(void);

@@ -81,9 +81,10 @@ static size_t floor_bytes(emma_heap *heap, size_t live) {
 static size_t warm_bytes(emma_heap *heap) {
     size_t dirty = ATOMIC_LOAD(&emma__heap_regions(heap)->dirty_slices, relaxed);
     size_t warm = ATOMIC_LOAD(&heap->purge.warm_slices, relaxed);
-    if (dirty < warm)
-        ATOMIC_STORE(&heap->purge.warm_slices, warm = dirty, relaxed); /* races: another one's count of the same */
-    return warm << EMMA_SLICE_LOG2;
+    if (dirty >= warm)
+        return warm << EMMA_SLICE_LOG2;
+    ATOMIC_STORE(&heap->purge.warm_slices, dirty, relaxed); /* races: another one's count of the same */
+    return dirty << EMMA_SLICE_LOG2;
 }
 
 static size_t bound_for(emma_heap *heap, size_t live) {

@@ -23,12 +23,22 @@ typedef struct emma_commit {
     _Atomic(size_t) limit_bytes; /* 0: none */
 } emma_commit;
 
+static inline bool emma__commit_is_within(size_t limit, size_t before, size_t bytes) {
+    return limit == 0 || (before <= limit && bytes <= limit - before);
+}
+
+/* Whether so much could be charged at this moment. */
+static inline bool emma__commit_fits(const emma_commit *commit, size_t bytes) {
+    return emma__commit_is_within(ATOMIC_LOAD(&commit->limit_bytes, relaxed), ATOMIC_LOAD(&commit->bytes, relaxed),
+                                  bytes);
+}
+
 /* Returns: false iff the limit would be exceeded; nothing is charged then. */
 static inline bool emma__commit_charge(emma_commit *commit, size_t bytes) {
     size_t limit = ATOMIC_LOAD(&commit->limit_bytes, relaxed);
     size_t before = ATOMIC_LOAD(&commit->bytes, relaxed);
     do {
-        if (EMMA_UNLIKELY(limit != 0 && (before > limit || bytes > limit - before)))
+        if (EMMA_UNLIKELY(!emma__commit_is_within(limit, before, bytes)))
             return false;
     } while (!ATOMIC_CAS(&commit->bytes, &before, before + bytes, relaxed));
     return true;

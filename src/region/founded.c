@@ -93,7 +93,7 @@ void emma__regions_destroy(emma_regions *regions) {
     }
     if (founded != EMMA_NO_BASE)
         unmap_tract(directory, emma__tract_of(founded));
-    emma__commit_refund(&directory->all, charged);
+    emma__commit_cancel(&directory->all, charged);
     if (founded == EMMA_NO_BASE)
         return;
     ATOMIC_SUB(&directory->made, 1, relaxed);

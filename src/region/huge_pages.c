@@ -1,9 +1,9 @@
 /* huge_pages.c: which chunks are to have huge pages. Interface in window.h and region.h.
  *
  * Each change from chunk to chunk in a tract is one mapping more for the kernel, which has a limit for these: a change
- * that would make more than EDGES_MAX of them is not made, or made for all chunks of the tract. So there are at most two
- * runs of chunks with huge pages, and the three runs beside these may be two mappings each: chunks for which nothing was
- * told, as more was mapped since, are another for the kernel than those of which huge pages were ended. */
+ * that would make more than EDGES_MAX of them is not made, or made for all chunks of the tract. So there are at most
+ * two runs of chunks with huge pages, and the three runs beside these may be two mappings each: chunks for which
+ * nothing was told, as more was mapped since, are another for the kernel than those of which huge pages were ended. */
 #include "plat/plat.h"
 #include "region/window.h"
 

@@ -80,21 +80,23 @@ typedef struct emma_regions {
     _Atomic(uint32_t) now_seconds;    /* the purge layer's clock, as old as its last look */
 } emma_regions;
 
-/* Charge the heap, and all heaps together. Returns: false iff one of the limits would be exceeded; nothing is charged
- * then. */
+/* Charge the heap, and all heaps together: these first, and refunded last, so that a child of fork never has a heap
+ * that is charged with more than all are. Who is at the heap's own limit does not disturb others even for a moment.
+ * Returns: false iff one of the limits would be exceeded; nothing is charged then. */
 static inline bool emma__regions_charge(emma_regions *regions, size_t bytes) {
-    if (!emma__commit_charge(&regions->commit, bytes))
+    emma_commit *all = &regions->directory->all;
+    if (!emma__commit_fits(&regions->commit, bytes) || !emma__commit_charge(all, bytes))
         return false;
-    if (EMMA_LIKELY(emma__commit_charge(&regions->directory->all, bytes)))
+    if (EMMA_LIKELY(emma__commit_charge(&regions->commit, bytes)))
         return true;
-    emma__commit_cancel(&regions->commit, bytes);
+    emma__commit_cancel(all, bytes);
     return false;
 }
 
 /* What is resident already, limit or not. */
 static inline void emma__regions_charge_anyway(emma_regions *regions, size_t bytes) {
-    emma__commit_charge_anyway(&regions->commit, bytes);
     emma__commit_charge_anyway(&regions->directory->all, bytes);
+    emma__commit_charge_anyway(&regions->commit, bytes);
 }
 
 /* What was charged could not be had. */
@@ -103,10 +105,10 @@ static inline void emma__regions_cancel(emma_regions *regions, size_t bytes) {
     emma__commit_cancel(&regions->directory->all, bytes);
 }
 
-/* What was charged was given back. */
+/* What was charged was given back. Nobody asks for the peak of all. */
 static inline void emma__regions_refund(emma_regions *regions, size_t bytes) {
     emma__commit_refund(&regions->commit, bytes);
-    emma__commit_refund(&regions->directory->all, bytes);
+    emma__commit_cancel(&regions->directory->all, bytes);
 }
 
 /* Whether a limit holds for the heap, its own or that of all. */

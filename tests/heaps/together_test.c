@@ -112,6 +112,16 @@ static void what_is_freed_is_for_others(void) {
     emma_set_limit(0);
 }
 
+/* There is no room before the default heap gives back what it keeps dirty. */
+static void it_gives_back_for_new_heaps(void) {
+    emma_free(emma_malloc((size_t)3 * MIB));
+    emma_set_limit(emma_committed_bytes());
+    emma_heap *heap = emma_heap_create(NULL);
+    EXPECT(heap != NULL && emma_heap_malloc(heap, MIB) != NULL);
+    emma_heap_destroy(heap);
+    emma_set_limit(0);
+}
+
 /* A limit below what is committed holds for what comes, also for new heaps. */
 static void no_heap_is_made_above_it(void) {
     emma_set_limit(1);
@@ -159,6 +169,33 @@ static void soft_limit_is_told_once(void) {
     emma_heap_destroy(heaps[1]);
 }
 
+static size_t deep;
+static size_t deepest;
+
+/* It goes below the soft limit and passes it again. */
+static void hover(emma_heap *heap, size_t committed_bytes, void *context) {
+    (void)committed_bytes;
+    deepest = ++deep > deepest ? deep : deepest;
+    void **block = context;
+    for (size_t i = 0; i < 10; i++) {
+        emma_heap_free(heap, *block);
+        emma_heap_collect(heap);
+        emma_heap_free(heap, emma_heap_malloc(heap, 100));
+        *block = emma_heap_malloc(heap, (size_t)6 * MIB);
+    }
+    deep--;
+}
+
+static void its_handler_is_not_called_within_itself(void) {
+    emma_heap *heap = emma_heap_create(NULL);
+    void *block = emma_heap_malloc(heap, 1000);
+    emma_set_soft_limit(emma_committed_bytes() + 4 * MIB, hover, &block);
+    void *more = emma_heap_malloc(heap, (size_t)6 * MIB);
+    EXPECT(more != NULL && block != NULL && deepest == 1);
+    emma_set_soft_limit(0, NULL, NULL);
+    emma_heap_destroy(heap);
+}
+
 static size_t asked;
 
 static int ask(emma_heap *heap, size_t size, void *context) {
@@ -184,8 +221,10 @@ int main(void) {
         {"what all have committed is the sum of what each has", sums_up, 60},
         {"the limit is never passed, by threads that make and destroy heaps", is_never_passed, 120},
         {"what is freed is for others", what_is_freed_is_for_others, 10},
+        {"the default heap gives back for new heaps", it_gives_back_for_new_heaps, 10},
         {"no heap is made above it, but over other memory", no_heap_is_made_above_it, 10},
         {"the soft limit is told once for each passing", soft_limit_is_told_once, 10},
+        {"its handler is not called within itself", its_handler_is_not_called_within_itself, 10},
         {"handlers are asked", handlers_are_asked, 10},
     };
     return storm_main(cases, STORM_COUNT(cases));

@@ -1,5 +1,5 @@
-/* nolibc_rseq.c: restartable sequences for programs that have no libc, if they ask: they link this, and each thread calls
- * emma__rseq_register (plat/rseq.h). Not part of the libraries: a C library registers by itself. */
+/* nolibc_rseq.c: restartable sequences for programs that have no libc, if they ask: they link this, and each thread
+ * calls emma__rseq_register (plat/rseq.h). Not part of the libraries: a C library registers by itself. */
 #include "plat/linux/syscall.h"
 #include "plat/rseq.h"
 
@@ -44,6 +44,7 @@ bool emma__rseq_register(void) {
             area[CPU_ID_WORD] = CPU_ID_UNKNOWN;
         return false;
     }
-    __rseq_size = FIELDS_BYTES; /* the same for every thread */
+    if (__rseq_size == 0) /* the same for every thread */
+        __atomic_store_n(&__rseq_size, FIELDS_BYTES, __ATOMIC_RELAXED);
     return true;
 }

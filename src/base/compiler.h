@@ -37,6 +37,13 @@
 #define EMMA_ADDRESS_SANITIZER 0
 #endif
 
+/* A second name of a function. */
+#if __has_attribute(copy)
+#define EMMA_SAME_AS(name) __attribute__((alias(#name), copy(name)))
+#else
+#define EMMA_SAME_AS(name) __attribute__((alias(#name)))
+#endif
+
 /* Its variables lie in its own frame: AddressSanitizer may put them elsewhere. */
 #define EMMA_IN_ITS_FRAME __attribute__((no_sanitize("address"), noinline))
 

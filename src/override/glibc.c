@@ -62,8 +62,8 @@ int mallopt(int parameter, int value) {
 
 /* glibc's second names for two of these. */
 // NOLINTBEGIN(bugprone-reserved-identifier): these are the names
-EMMA_EXPORT struct mallinfo_figures __libc_mallinfo(void) __attribute__((alias("mallinfo")));
-EMMA_EXPORT int __libc_mallopt(int parameter, int value) __attribute__((alias("mallopt")));
+EMMA_EXPORT struct mallinfo_figures __libc_mallinfo(void) EMMA_SAME_AS(mallinfo);
+EMMA_EXPORT int __libc_mallopt(int parameter, int value) EMMA_SAME_AS(mallopt);
 // NOLINTEND(bugprone-reserved-identifier)
 
 int malloc_trim(size_t pad) {

@@ -147,12 +147,11 @@ size_t malloc_usable_size(void *block) {
 /* glibc's second names for the same. Static programs need them here: where a name is missing, the linker takes libc's
  * own malloc too, and finds malloc twice. */
 // NOLINTBEGIN(bugprone-reserved-identifier): these are the names
-#define SAME_AS(name) __attribute__((alias(#name)))
-EMMA_EXPORT void *__libc_malloc(size_t size) SAME_AS(malloc);
-EMMA_EXPORT void *__libc_calloc(size_t count, size_t size) SAME_AS(calloc);
-EMMA_EXPORT void *__libc_realloc(void *block, size_t size) SAME_AS(realloc);
-EMMA_EXPORT void __libc_free(void *block) SAME_AS(free);
-EMMA_EXPORT void *__libc_memalign(size_t alignment, size_t size) SAME_AS(memalign);
-EMMA_EXPORT void *__libc_valloc(size_t size) SAME_AS(valloc);
-EMMA_EXPORT void *__libc_pvalloc(size_t size) SAME_AS(pvalloc);
+EMMA_EXPORT void *__libc_malloc(size_t size) EMMA_SAME_AS(malloc);
+EMMA_EXPORT void *__libc_calloc(size_t count, size_t size) EMMA_SAME_AS(calloc);
+EMMA_EXPORT void *__libc_realloc(void *block, size_t size) EMMA_SAME_AS(realloc);
+EMMA_EXPORT void __libc_free(void *block) EMMA_SAME_AS(free);
+EMMA_EXPORT void *__libc_memalign(size_t alignment, size_t size) EMMA_SAME_AS(memalign);
+EMMA_EXPORT void *__libc_valloc(size_t size) EMMA_SAME_AS(valloc);
+EMMA_EXPORT void *__libc_pvalloc(size_t size) EMMA_SAME_AS(pvalloc);
 // NOLINTEND(bugprone-reserved-identifier)

@@ -76,16 +76,22 @@ static void look_at_all(emma_heap *heap, const emma_event *event) {
         function(heap, committed, context);
 }
 
+static EMMA_COLD void tell_what_is_wanted(emma_heap *heap) {
+    if (ATOMIC_LOAD(&heap->wishes.log, relaxed) != 0)
+        tell_below(heap, tell_size, 0);
+    if (ATOMIC_LOAD(&heap->wishes.soft_limit_bytes, relaxed) != 0)
+        tell_below(heap, look_at_soft_limit, 0);
+    if (ATOMIC_LOAD(&all_soft.bytes, relaxed) != 0 && !emma__heap_is_lent(heap))
+        tell_below(heap, look_at_all, 0);
+}
+
 void emma__heap_tick(emma_heap *heap) {
-    bool is_lent = emma__heap_is_lent(heap);
     if (heap == &emma__default_heap)
         emma__tick();
-    else if (!is_lent)
+    else if (!emma__heap_is_lent(heap))
         emma__purge_tick(heap, 0);
-    if (EMMA_UNLIKELY(ATOMIC_LOAD(&heap->wishes.log, relaxed) != 0))
-        tell_below(heap, tell_size, 0);
-    if (EMMA_UNLIKELY(ATOMIC_LOAD(&heap->wishes.soft_limit_bytes, relaxed) != 0))
-        tell_below(heap, look_at_soft_limit, 0);
-    if (EMMA_UNLIKELY(ATOMIC_LOAD(&all_soft.bytes, relaxed) != 0) && !is_lent)
-        tell_below(heap, look_at_all, 0);
+    size_t wanted = (size_t)ATOMIC_LOAD(&heap->wishes.log, relaxed) |
+                    ATOMIC_LOAD(&heap->wishes.soft_limit_bytes, relaxed) | ATOMIC_LOAD(&all_soft.bytes, relaxed);
+    if (EMMA_UNLIKELY(wanted != 0))
+        tell_what_is_wanted(heap);
 }

@@ -15,7 +15,7 @@
     X(dirty_bytes, purge.dirty_bytes, SIZE, "how many free bytes may stay dirty, beside 1/16 of what is live")         \
     X(dirty_seconds, purge.dirty_seconds, NUMBER, "how long a free page may stay dirty while the process works")       \
     X(huge_pages, depot.spans.regions.huge_pages_bytes, SIZE,                                                          \
-      "how much memory must be mapped for more to be asked for in huge pages; 0: never")                               \
+      "how much memory must be in use for more to be asked for in huge pages; 0: never")                               \
     X(cache, wishes.cache, CACHE, "thread or cpu: whether each thread or each processor has a cache")                  \
     X(limit, wishes, LIMIT,                                                                                            \
       "how much memory all heaps may have together; cgroup: nine tenths of the group's; 0: no limit")

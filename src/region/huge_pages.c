@@ -30,9 +30,8 @@ static bool may_ask(emma_regions *regions) {
     return fits && ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed) != 0 && !emma__regions_are_limited(regions);
 }
 
-static bool is_large(emma_regions *regions) {
-    return ATOMIC_LOAD(&regions->mapped_slices, relaxed) << EMMA_SLICE_LOG2 >=
-           ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed);
+static bool is_large(const emma_regions *regions, const _Atomic(size_t) *slices) {
+    return ATOMIC_LOAD(slices, relaxed) << EMMA_SLICE_LOG2 >= ATOMIC_LOAD(&regions->huge_pages_bytes, relaxed);
 }
 
 static bool ask(emma_tract *tract, unsigned from, unsigned to) {
@@ -46,14 +45,15 @@ static bool ask(emma_tract *tract, unsigned from, unsigned to) {
 }
 
 void emma__window_ask_huge_pages(emma_tract *tract, unsigned chunk, bool was_used) {
-    if (may_ask(tract->owner) && (was_used || is_large(tract->owner)))
+    if (may_ask(tract->owner) && (was_used || is_large(tract->owner, &tract->owner->mapped_slices)))
         ask(tract, chunk, chunk + 1);
 }
 
+/* What counts is what is used: where many threads begin at once, each maps a tract, and uses little of it. */
 unsigned emma__window_try_huge_pages(emma_tract *tract, unsigned from, unsigned to) {
     emma_regions *regions = tract->owner;
     size_t mapped = ATOMIC_LOAD(&regions->mapped_slices, relaxed);
-    if (from >= to || !may_ask(regions) || !is_large(regions) ||
+    if (from >= to || !may_ask(regions) || !is_large(regions, &regions->used_slices) ||
         mapped / 2 < ATOMIC_LOAD(&regions->huge_pages_slow, relaxed) || !ask(tract, from, from + 1))
         return EMMA_NO_SLICE;
     unsigned slice = from * EMMA_CHUNK_SLICES;

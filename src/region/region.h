@@ -85,6 +85,8 @@ typedef struct emma_regions {
  * Returns: false iff one of the limits would be exceeded; nothing is charged then. */
 static inline bool emma__regions_charge(emma_regions *regions, size_t bytes) {
     emma_commit *all = &regions->directory->all;
+    if (bytes == 0)
+        return true; /* it was charged when it became dirty */
     if (!emma__commit_fits(&regions->commit, bytes) || !emma__commit_charge(all, bytes))
         return false;
     if (EMMA_LIKELY(emma__commit_charge(&regions->commit, bytes)))

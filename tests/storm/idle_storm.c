@@ -24,7 +24,6 @@ enum {
 static size_t resident_at_first;
 static pthread_barrier_t all_are_here;
 static pthread_barrier_t all_are_idle;
-static size_t room_bytes; /* beyond the bound */
 static size_t burst_blocks;
 static size_t burst_max_bytes;
 static size_t burst_keeps; /* one block in so many stays; 0: none */
@@ -66,7 +65,7 @@ static void expect_little(size_t live_bytes) {
     storm_note("resident %zu KiB, bound %zu KiB, live %zu KiB; dirty %zu, cached %zu, in spans %zu KiB", now >> 10,
                bound >> 10, live_bytes >> 10, stats.dirty_bytes >> 10, stats.cached_bytes >> 10,
                (stats.active_bytes - stats.large_bytes) >> 10);
-    EXPECT(now <= bound + room_bytes);
+    EXPECT(now <= bound);
 }
 
 static void *burst_and_sleep(void *argument) {
@@ -119,18 +118,9 @@ static void sixty_four_threads(void) {
     burst_in_threads(64, 3000, 3000, 0);
 }
 
-/* Hundreds that begin in the same instant: the heap grows in many places at once. With small pages the bound holds. With huge
- * ones it does not always: the first of each place is resident as a whole, and too little is free for a janitor. */
-enum { HUNDREDS = 512, ROOM_EACH_BYTES = 256 << 10 };
-
+/* Hundreds that begin in the same instant: the heap grows in many places at once. */
 static void hundreds_of_threads(void) {
-    room_bytes = (size_t)HUNDREDS * ROOM_EACH_BYTES;
-    burst_in_threads(HUNDREDS, 600, 3000, 0);
-}
-
-static void hundreds_of_threads_with_small_pages(void) {
-    EXPECT(emma_configure("huge_pages=0") == NULL);
-    burst_in_threads(HUNDREDS, 600, 3000, 0);
+    burst_in_threads(512, 600, 3000, 0);
 }
 
 static void large_blocks(void) {
@@ -294,8 +284,7 @@ int main(void) {
         {"idle: small blocks of two threads", two_threads, 60},
         {"idle: small blocks of eight threads", eight_threads, 60},
         {"idle: small blocks of 64 threads", sixty_four_threads, 60},
-        {"idle: small blocks of 512 threads, small pages", hundreds_of_threads_with_small_pages, 60},
-        {"idle: small blocks of 512 threads: 256 KiB more for each", hundreds_of_threads, 60},
+        {"idle: small blocks of 512 threads", hundreds_of_threads, 60},
         {"idle: large blocks of two threads", large_blocks, 60},
         {"idle: one block in 200 stays", some_blocks_stay, 60},
         {"idle: every second block stays", late_frees, 60},

@@ -27,7 +27,7 @@ $(CROSS_ARCHS:%=test-cross-%): test-cross-%:
 
 # Not for the command line: what an architecture's own make does.
 .PHONY: cross-run
-cross-run: $(CROSS_TESTS:%=$(CROSS_OUT)/%) $(CROSS_UNIT:%=$(BUILD)/unit/%) $(CROSS_HEAPS:%=$(HEAPS_OUT)/%)
+cross-run: $(CROSS_TESTS:%=$(CROSS_OUT)/%) $(CROSS_UNIT:%=$(BUILD)/unit/%) $(CROSS_HEAPS:%=$(BUILD)/tests/heaps/%)
 	prove --jobs 2 --timer --exec '$(CROSS_EXEC)' $^
 
 $(CROSS_OUT)/%_test: tests/cross/%_test.c $(CROSS_WITH) $(EMMA_MALLOC_O) $(wildcard tests/storm/*.h) include/emma_heap.h

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <string.h>
 
+#include "heap/heap.h"
 #include "heap_work.h"
 
 static const size_t limit = 1 << 20;
@@ -156,7 +157,8 @@ static void what_idles_goes_back_first(void) {
         emma_heap_set_limit(heap, heap_work_stats(heap).committed_bytes);
         limits_reached = 0;
         void *got = get(heap, way, small);
-        if (!EXPECT(got != NULL && ear.calls == 0 && limits_reached == 1))
+        bool is_at_limit = limits_reached == 1 || !emma__cpu_is_on(&heap->cpu); /* other caches may leave enough */
+        if (!EXPECT(got != NULL && ear.calls == 0 && is_at_limit))
             storm_note("way %zu: %p, %zu calls, limit reached %zu times", way, got, ear.calls, limits_reached);
         emma_heap_reset(heap);
         emma_heap_collect(heap);

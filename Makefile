@@ -2,7 +2,7 @@
 #
 #   make                       the libraries, in build/
 #   make test                  all tests, one folder of tests/ after the other; each has a target of its own below
-#   make test-long             the storms and the heaps for hours: EMMA_TEST_LONG=1
+#   make test-long             storms, heaps, ThreadSanitizer for hours: EMMA_TEST_LONG=1
 #   make install PREFIX=/usr   libraries, headers, pkg-config; DESTDIR=...
 #   make install-bare          the bare allocators alone
 #   make clean                 remove build/, or what BUILD is

@@ -86,7 +86,7 @@ EMMA_API size_t emma_good_size(size_t size) EMMA_NOEXCEPT;
  * Cost: one or two loads. */
 EMMA_API int emma_owns(const void *address) EMMA_NOEXCEPT;
 
-/* Give back to the system what is not in use, as far as the calling thread can reach: its own cache, the shared ones,
+/* Give back to the system what the default heap does not use, as far as the calling thread can reach: its own cache, the shared ones,
  * those of processors, free slices, free pages of spans. Returns: how many bytes went back. Cost: O(heap), many system
  * calls. Signals: finds less in a handler that interrupted another operation. */
 EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
@@ -97,7 +97,7 @@ EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
  * Signals: not in a handler. */
 EMMA_API void emma_thread_exit(void) EMMA_NOEXCEPT;
 
-/* Figures of emma's heap, exact when other threads are idle. What is cached, in spans and dirty: docs/ARCHITECTURE.md.
+/* Figures of the default heap, exact when other threads are idle (made heaps: emma_heap_stats_read). What is cached, in spans and dirty: docs/ARCHITECTURE.md.
  * active_bytes is what allocated, cached and not yet used blocks lie in; mapped_bytes is active, dirty and clean
  * memory. */
 typedef struct emma_stats {

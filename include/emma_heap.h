@@ -44,7 +44,7 @@ enum {
     /* Blocks, and what realloc cuts off them, are cleared when they are freed; the first word of a free block is
      * emma's. Resetting and destroying clear nothing. */
     EMMA_HEAP_ZERO_ON_FREE = 1,
-    /* No cache for each processor: 2 KiB less for each of them, slower with many threads. */
+    /* No cache for each processor: 4 KiB less for each of them, slower with many threads. */
     EMMA_HEAP_NO_CPU_CACHES = 2,
 };
 
@@ -129,8 +129,8 @@ typedef struct emma_heap_config {
 EMMA_API emma_heap *emma_heap_create(const emma_heap_config *config) EMMA_NOEXCEPT;
 
 /* Give back everything that the heap holds; all of its blocks are gone. NULL: nothing happens.
- * Requires: nobody uses the heap or its blocks any more, and every session of it has ended. That a heap is destroyed,
- * or NULL, no function finds out, unless it is said. The default heap cannot be destroyed: that is reported.
+ * Requires: nobody uses the heap or its blocks any more, and every session of it has ended. No function checks that a
+ * heap is not NULL or destroyed, unless it says so. The default heap cannot be destroyed: that is reported.
  * What emma notes of blocks above 32 MiB stays: a mapping of 40 KiB, of which little is touched, for each 64 GiB of
  * addresses in which the process ever had one.
  * Cost: a system call for each 64 MiB and each huge block, however many blocks there are. */
@@ -191,8 +191,8 @@ EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
 /* Change the limits; 0: none. A limit below what is committed holds for what comes. It is never exceeded but by memory
  * that the system does not take back (locked, mlock(2)).
  * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large
- * blocks and of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 2 KiB for each
- * processor. A limit of the default heap is for before memory is used: where that has huge pages already, these are
+ * blocks and of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 4 KiB for each
+ * processor, where it has CPU caches. A limit of the default heap is for before memory is used: where that has huge pages already, these are
  * resident as a whole.
  * Cost: who finds no room below a limit first gives back what is not in use: O(heap), for each request. */
 EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
@@ -201,8 +201,8 @@ EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes)
 /* Limits for all heaps of this copy of emma together, the default one and all that are made; 0: none. What is lent to
  * heaps, and what comes from sources of theirs, does not count, nor do some tables of emma's own (records of thread
  * caches and huge blocks, headers of regions, the default heap's slots of CPU caches): some KiB for each. So
- * emma_set_limit(emma_cgroup_limit() / 10 * 9) keeps a process below its control group's limit, with a tenth for that
- * and for what is not emma's; with libemma-malloc EMMA_CONF=limit=cgroup does it. Both are best set before much memory
+ * emma_set_limit(emma_cgroup_limit() / 10 * 9) keeps a process that is alone in its control group below the group's
+ * limit, as long as a tenth is enough for that and for what is not emma's; with libemma-malloc EMMA_CONF=limit=cgroup does it. Both are best set before much memory
  * is used, as emma_heap_set_limit says.
  * At the limit, the heap that is asked and the default heap give back what they do not use; then handlers are asked,
  * then NULL is returned; emma_heap_create asks none. The soft limit's handler gets the heap whose operation found it

@@ -75,7 +75,7 @@ typedef struct emma_regions {
     _Atomic(size_t) huge_bytes;     /* usable bytes of huge blocks */
     _Atomic(size_t) huge_count;
     emma_commit commit;
-    _Atomic(size_t) huge_pages_bytes; /* from so much mapped memory on huge pages are asked for; 0: never */
+    _Atomic(size_t) huge_pages_bytes; /* from so much used memory on huge pages are asked for; 0: never */
     _Atomic(size_t) huge_pages_slow;  /* so many slices were mapped when one was slow to come; 0: none was */
     _Atomic(uint32_t) now_seconds;    /* the purge layer's clock, as old as its last look */
 } emma_regions;

@@ -8,4 +8,4 @@ EMMA_PROGRAM_TESTS := tests/programs/python.t $(filter-out %/python.t,$(wildcard
 .PHONY: test-programs
 test-programs: $(EMMA_MALLOC_SO)
 	tools/need.sh perl
-	EMMA_MALLOC=$(abspath $(EMMA_MALLOC_SO)) prove --jobs 2 --timer --exec sh $(EMMA_PROGRAM_TESTS)
+	EMMA_MALLOC=$(abspath $(EMMA_MALLOC_SO)) prove --jobs 3 --timer --exec sh $(EMMA_PROGRAM_TESTS)

@@ -86,9 +86,10 @@ EMMA_API size_t emma_good_size(size_t size) EMMA_NOEXCEPT;
  * Cost: one or two loads. */
 EMMA_API int emma_owns(const void *address) EMMA_NOEXCEPT;
 
-/* Give back to the system what the default heap does not use, as far as the calling thread can reach: its own cache, the shared ones,
- * those of processors, free slices, free pages of spans. Returns: how many bytes went back. Cost: O(heap), many system
- * calls. Signals: finds less in a handler that interrupted another operation. */
+/* Give back to the system what the default heap does not use: caches of all threads that are in no operation at this
+ * instant (Linux 4.14; else the calling thread's), the shared ones, those of processors, free slices, free pages of
+ * spans. Returns: how many bytes went back. Cost: O(heap), many system calls; the first one in a process with threads
+ * may take milliseconds. Signals: finds less in a handler that interrupted another operation. */
 EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
 
 /* The calling thread ends: what its cache holds is for others. Later operations of this thread still work, slower.

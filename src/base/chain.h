@@ -29,6 +29,9 @@ typedef uint64_t emma_chain;
 
 enum { EMMA_CHAIN_TAG = 0xF8, EMMA_CHAIN_ROOM_MAX = 255 };
 
+/* Empty and full at once, like 0, but another word. */
+#define EMMA_CHAIN_CLOSED ((emma_chain)EMMA_CHAIN_TAG << 8)
+
 EMMA_STATIC_ASSERT(sizeof(void *) == 8, "the chain word holds a 48-bit address");
 
 /* An empty chain that takes capacity blocks. */

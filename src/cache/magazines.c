@@ -1,8 +1,6 @@
 /* magazines.c: see magazines.h. */
 #include "cache/magazines.h"
 
-#include "plat/plat.h"
-
 static emma_chain load(const _Atomic(emma_chain) *word) {
     return ATOMIC_LOAD(word, relaxed); /* the owner's own word */
 }
@@ -85,16 +83,17 @@ static EMMA_COLD void earn(emma_magazines *magazines, emma_depot *depot) {
     more = more > magazines->heritage_bytes ? more : magazines->heritage_bytes;
     magazines->heritage_bytes = magazines->too_little = 0;
     uint64_t earned = ATOMIC_LOAD(&depot->earned, relaxed);
-    while ((uint32_t)earned + more <= EMMA_CACHE_EARNED_BYTES) {
+    uint32_t most = ATOMIC_LOAD(&depot->earned_most, relaxed);
+    most = most != 0 ? most : EMMA_CACHE_EARNED_BYTES;
+    while ((uint32_t)earned + more <= most) {
         if (!ATOMIC_CAS(&depot->earned, &earned, earned + more, relaxed))
             continue;
         concede(magazines, earned);
         magazines->earned_bytes += more;
         return;
     }
-    uint32_t now = emma__plat_seconds();
     uint64_t halved = ((uint64_t)halvings_of(earned) + 1) << 32 | (uint32_t)earned / 2;
-    if (ATOMIC_EXCHANGE(&depot->earned_second, now, relaxed) != now)
+    if (ATOMIC_ADD(&depot->earned_refusals, 1, relaxed) % EMMA_CACHE_REFUSALS == EMMA_CACHE_REFUSALS - 1)
         ATOMIC_CAS(&depot->earned, &earned, halved, relaxed); /* another may be faster: that is as good */
 }
 
@@ -185,9 +184,11 @@ static void grow(emma_magazines *magazines, emma_depot *depot, unsigned class) {
 }
 
 bool emma__magazines_load_spare(emma_magazines *magazines, unsigned class) {
-    emma_chain spare = load(&magazines->of[class].spare);
-    if (emma__chain_is_empty(spare))
+    if (emma__magazines_are_visited(magazines))
         return false;
+    emma_chain spare = load(&magazines->of[class].spare);
+    if (emma__chain_is_empty(spare) || !emma__chain_is_empty(load(&magazines->of[class].loaded)))
+        return false; /* the loaded one was closed by a visitor when the caller looked */
     unsigned spare_count = count_in(&magazines->shape[class].spare_count);
     store(&magazines->of[class].spare, 0);
     set_count(&magazines->shape[class].loaded_capacity, spare_count + emma__chain_room(spare)); /* before the chain */
@@ -197,6 +198,8 @@ bool emma__magazines_load_spare(emma_magazines *magazines, unsigned class) {
 }
 
 bool emma__magazines_spare_loaded(emma_magazines *magazines, unsigned class) {
+    if (emma__magazines_are_visited(magazines))
+        return false;
     emma_chain loaded = load(&magazines->of[class].loaded);
     if (emma__chain_room(loaded) != 0 || emma__chain_is_empty(loaded) || load(&magazines->of[class].spare) != 0)
         return false;
@@ -298,7 +301,7 @@ void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep
 
 size_t emma__magazines_count(const emma_magazines *magazines, unsigned class) {
     emma_chain loaded = load(&magazines->of[class].loaded);
-    if (loaded == 0)
+    if (loaded == 0 || loaded == EMMA_CHAIN_CLOSED)
         return 0;
     unsigned capacity = count_in(&magazines->shape[class].loaded_capacity);
     unsigned room = emma__chain_room(loaded);

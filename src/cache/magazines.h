@@ -16,9 +16,10 @@
  * that it gains more than others lose, and these are halved in turn: the bytes go where they save most visits to the
  * depot. The budget is earned: it doubles after it was too little for a while, out of what all caches of the heap may
  * earn together, so a thread that works much has a large cache, one that works a little and sleeps has not, and many do
- * not keep much. What is earned is not for ever: while somebody wants more than there is, it counts for half as much
- * each second, and who works gives the other half up, and may earn it again; so what sleepers have does not keep others
- * from it. The next owner earns half of what this one had at once, if there is so much.
+ * not keep much. What is earned is not for ever: where others have wanted more than there is often enough, it counts for
+ * half as much, and who works gives the other half up, and may earn it again; so what sleepers have does not keep others
+ * from it. While a janitor sends home what sleepers have (idle.h), all may earn more. The next owner earns half of what
+ * this one had at once, if there is so much.
  *
  * Several blocks lie in one line of the processor's caches, and threads that write to the same line slow each other
  * down (false sharing). So a thread begins with blocks of a page that nobody has blocks of, and what it frees of a
@@ -41,9 +42,11 @@ enum {
     EMMA_MAGAZINE_MISS_BYTES = 1024,     /* the cache being full, a class earns so much each time it runs out or over */
     EMMA_CACHE_BUDGET_BYTES = 32 * 1024, /* what the magazines of one cache may hold together, at first */
     EMMA_CACHE_EARNED_BYTES = 2 << 20,   /* what all that work may earn together beyond that */
-    EMMA_CACHE_BUDGET_PATIENCE = 512,    /* so often it must have been too little before it doubles */
-    EMMA_CACHE_STRANGERS_MAX = 256,      /* so many blocks of strangers go home one by one */
-    EMMA_CACHE_SHARED_BYTES = 64,        /* blocks below that size share a line of the processor's caches */
+    EMMA_CACHE_EARNED_MOST_BYTES = 16 << 20, /* the same while what sleepers have is sent home (purge/janitor.c) */
+    EMMA_CACHE_REFUSALS = 1024, /* so often somebody must want more than there is until what was earned is halved */
+    EMMA_CACHE_BUDGET_PATIENCE = 512, /* so often it must have been too little before it doubles */
+    EMMA_CACHE_STRANGERS_MAX = 256,   /* so many blocks of strangers go home one by one */
+    EMMA_CACHE_SHARED_BYTES = 64,     /* blocks below that size share a line of the processor's caches */
 };
 
 typedef struct emma_magazine_pair {
@@ -60,14 +63,20 @@ typedef struct emma_magazines {
         _Atomic(uint8_t) spare_count;
         uint8_t misses; /* the cache being full, since the class last grew at the cost of others */
     } shape[EMMA_CLASS_COUNT];
-    uint32_t earned_bytes;   /* of budget */
-    uint32_t halvings;       /* of what all have earned, that this is after */
-    uint32_t heritage_bytes; /* what the next owner earns first, if there is so much */
-    uint32_t too_little;     /* how often the budget was too little since the last one */
-    uint32_t granted_bytes;  /* sum of 2 * capacity * size */
-    uint32_t hand;           /* the class that shrinks next */
-    uint32_t strangers;      /* blocks that were freed before their class was used */
+    uint32_t earned_bytes;     /* of budget */
+    uint32_t halvings;         /* of what all have earned, that this is after */
+    uint32_t heritage_bytes;   /* what the next owner earns first, if there is so much */
+    uint32_t too_little;       /* how often the budget was too little since the last one */
+    uint32_t granted_bytes;    /* sum of 2 * capacity * size */
+    uint32_t hand;             /* the class that shrinks next */
+    uint32_t strangers;        /* blocks that were freed before their class was used */
+    _Atomic(uint32_t) visitor; /* 0, or the generation of who empties them from outside (idle.h): the owner keeps out */
 } emma_magazines;
+
+/* Whether the slow path may not touch them: somebody else is at it. Owner only. */
+static inline bool emma__magazines_are_visited(const emma_magazines *magazines) {
+    return ATOMIC_LOAD(&magazines->visitor, acquire) != 0; /* pairs with the visitor's release when it goes */
+}
 
 /* What the two magazines of a class may hold together. */
 static inline uint32_t emma__magazines_pair_bytes(unsigned class, unsigned capacity) {
@@ -86,8 +95,8 @@ static EMMA_ALWAYS_INLINE void *emma__magazines_pop(emma_magazine_pair *pair) {
     return block;
 }
 
-/* The spare takes the place of the loaded magazine. Returns: false iff there is none. Requires: the loaded one is
- * empty; the caller owns the cache, or it is closed (thread.h). */
+/* The spare takes the place of the loaded magazine, where that is empty and there is a spare. Returns: whether it did.
+ * Requires: the caller owns the cache, or it is closed (thread.h). */
 bool emma__magazines_load_spare(emma_magazines *magazines, unsigned class);
 
 /* If the loaded magazine is full, it becomes the spare, and an empty one is loaded. Returns: false iff it is not, there

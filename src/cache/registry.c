@@ -2,6 +2,7 @@
 #include "cache/registry.h"
 
 #include "base/check.h"
+#include "cache/idle.h"
 #include "plat/plat.h"
 
 enum { JUDGED_AT_ONCE = 2 };
@@ -24,11 +25,13 @@ static emma_wiped *make_wiped(emma_registry *registry) {
     uintptr_t address = emma__plat_map(page);
     if (address == 0)
         return 0;
-    emma__plat_wipe_on_fork(address, page);    /* refused: children are not noticed, see the banner */
-    emma_wiped *wiped = (emma_wiped *)address; // NOLINT(performance-no-int-to-ptr)
+    bool is_wiped = emma__plat_wipe_on_fork(address, page); /* refused: children are not noticed, see the banner */
+    emma_wiped *wiped = (emma_wiped *)address;              // NOLINT(performance-no-int-to-ptr)
     emma_wiped *present = 0;
-    if (ATOMIC_CAS(&registry->wiped, &present, wiped, acq_rel)) /* pairs with the load in emma__registry_generation */
+    if (ATOMIC_CAS(&registry->wiped, &present, wiped, acq_rel)) { /* pairs with the load in emma__registry_generation */
+        ATOMIC_STORE(&registry->sees_forks, is_wiped, relaxed);
         return wiped;
+    }
     emma__plat_unmap(address, page);
     return present;
 }
@@ -127,6 +130,17 @@ static emma_record *take_new(emma_registry *registry, uint64_t me) {
     return &block->record[0];
 }
 
+bool emma__registry_bury(emma_registry *registry, emma_depot *depot, emma_record_block *block, unsigned i,
+                         uint32_t generation) {
+    uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
+    emma_record *record = judge(registry, block, i, owner, owner_word(generation, emma__plat_thread_id()));
+    if (record == 0)
+        return false;
+    emma__magazines_end(&record->magazines, depot, false);
+    give_word(block, i);
+    return true;
+}
+
 emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, uint32_t thread_id) {
     if (ATOMIC_LOAD(&registry->process_id, relaxed) != emma__plat_process_id() || thread_id != id_of(thread_id))
         return 0;
@@ -151,9 +165,11 @@ void emma__registry_give(emma_registry *registry, const emma_record *record) {
 void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t old_thread_id, uint32_t generation,
                           uint32_t thread_id) {
     uint64_t me = owner_word(generation, thread_id);
+    ATOMIC_STORE(&depot->earned_most, 0, relaxed); /* there is no janitor here */
     emma_record_block *block = ATOMIC_LOAD(&registry->first, acquire);
     for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
         for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++) {
+            emma__idle_end(&block->record[i].magazines, depot, block->aside, generation);
             uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
             if (id_of(owner) == 0 || owner >> 32 == generation)
                 continue;

@@ -3,7 +3,7 @@
 
 #include "plat/plat.h"
 
-const emma_magazine_pair emma__closed[EMMA_CLASS_COUNT + EMMA_CLOSED_COUNT];
+const emma_magazine_pair emma__closed[EMMA_CLOSED_PAIRS];
 
 EMMA_STATIC_ASSERT(offsetof(emma_magazines, of) == 0 && offsetof(emma_record, magazines) == 0,
                    "the cache word is the address of a record");
@@ -28,6 +28,14 @@ static emma_magazines *start(emma_thread *thread, emma_registry *registry, emma_
     thread->generation = generation;
     thread->id = id;
     emma_record *record = emma__registry_take(registry, generation, id);
+    if (record != 0) {
+        /* The word is TAKEN: who visits this record after that goes away; who did before that is seen. */
+        ATOMIC_STORE(&record->word, (uintptr_t)&thread->cache, release);
+        if (emma__magazines_are_visited(&record->magazines)) {
+            emma__registry_give(registry, record);
+            record = 0;
+        }
+    }
     if (record == 0) {
         thread->generation = generation_before;
         thread->id = id_before;
@@ -55,7 +63,8 @@ emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry,
         uint32_t generation = emma__registry_generation(registry);
         if (EMMA_UNLIKELY(generation != thread->generation && generation != 0))
             notice_fork(thread, registry, depot, generation);
-        return (emma_magazines *)*cache;
+        emma_magazines *magazines = (emma_magazines *)*cache;
+        return EMMA_LIKELY(!emma__magazines_are_visited(magazines)) ? magazines : 0;
     }
     bool lost = *cache == EMMA_CLOSED(EMMA_TAKEN) && ++thread->nested > EMMA_NESTED_MAX;
     if (*cache != EMMA_CLOSED(EMMA_UNSTARTED) && !lost)
@@ -87,6 +96,8 @@ void emma__thread_end(emma_thread *thread, emma_registry *registry, emma_depot *
     if (emma__thread_is_closed(cache))
         return;
     emma_record *record = (emma_record *)(void *)cache;
+    if (emma__magazines_are_visited(&record->magazines))
+        return; /* it is found out that the owner is gone, as if it had ended without a word */
     emma__magazines_end(&record->magazines, depot, true);
     emma__registry_give(registry, record);
 }

@@ -29,8 +29,11 @@ enum { EMMA_NESTED_MAX = 65536, EMMA_THREAD_RECORDS = 4 };
 
 typedef enum emma_closed { EMMA_TAKEN, EMMA_UNSTARTED, EMMA_ENDED, EMMA_CLOSED_COUNT } emma_closed;
 
-/* All zero, and long enough for any class from each of its first entries. */
-EMMA_HIDDEN extern const emma_magazine_pair emma__closed[EMMA_CLASS_COUNT + EMMA_CLOSED_COUNT];
+/* All zero, and from each of its first entries as long as magazines are. */
+enum { EMMA_CLOSED_PAIRS = EMMA_CLASS_COUNT + EMMA_CLASS_COUNT / 2 + EMMA_CLOSED_COUNT };
+EMMA_STATIC_ASSERT((EMMA_CLOSED_PAIRS - EMMA_CLOSED_COUNT) * sizeof(emma_magazine_pair) >= sizeof(emma_magazines),
+                   "the closed magazines can be looked at as others are");
+EMMA_HIDDEN extern const emma_magazine_pair emma__closed[EMMA_CLOSED_PAIRS];
 
 /* What emma keeps in thread-local storage. Initial image: EMMA_THREAD_INITIAL. */
 typedef struct emma_thread {

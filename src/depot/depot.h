@@ -40,8 +40,9 @@ typedef struct emma_shelf {
 
 typedef struct emma_depot {
     emma_spans spans;
-    _Atomic(uint64_t) earned;        /* by all caches (cache/magazines.h): how often it was halved:32 | bytes:32 */
-    _Atomic(uint32_t) earned_second; /* when it was last halved */
+    _Atomic(uint64_t) earned;          /* by all caches (cache/magazines.h): how often it was halved:32 | bytes:32 */
+    _Atomic(uint32_t) earned_refusals; /* how often somebody wanted more */
+    _Atomic(uint32_t) earned_most;     /* what it may come to; 0: EMMA_CACHE_EARNED_BYTES */
     _Atomic(uint32_t) shelves_earned_bytes; /* what all shelves have */
     emma_shelf *shelf; /* EMMA_CLASS_COUNT of them, zero at first: apart, as most are never touched */
 } emma_depot;

@@ -140,7 +140,7 @@ void *emma__heap_alloc_zeroed_large(emma_heap *heap, emma_thread *thread, size_t
 void emma__heap_collect(emma_heap *heap, emma_thread *thread) {
     if (thread != 0) {
         emma_magazine_pair *cache = emma__thread_take(thread);
-        if (!emma__thread_is_closed(cache))
+        if (!emma__thread_is_closed(cache) && !emma__magazines_are_visited((emma_magazines *)(void *)cache))
             emma__magazines_flush((emma_magazines *)(void *)cache, &heap->depot, false);
         emma__thread_give(thread, cache);
     }

@@ -76,6 +76,15 @@ uint32_t emma__plat_thread_id(void);
 /* Whether a thread of this process has this id. Returns: true when in doubt. */
 bool emma__plat_thread_exists(uint32_t process_id, uint32_t thread_id);
 
+/* Have each thread of this process pass a full memory barrier between the call and the return. Returns: false iff the
+ * system cannot. Source: membarrier(2), private expedited (Linux 4.14). Cost: a system call, and an interrupt of each
+ * processor on which a thread of the process runs. */
+bool emma__plat_barrier(void);
+
+/* Whether 32 bits of memory hold a value: memory of another thread, that may be gone. Returns: false where it is, or
+ * the system does not tell. Source: futex(2), FUTEX_CMP_REQUEUE of nobody. Cost: a system call. */
+bool emma__plat_holds(uintptr_t address, uint32_t value);
+
 /* Read the beginning of a file. Returns: how many bytes; 0 where it cannot be read. */
 size_t emma__plat_read_file(const char *path, char *buffer, size_t size_bytes);
 

@@ -20,6 +20,7 @@
  *
  * The words lie on the page that fork wipes: in a child there is none, and one may be started. */
 #include "base/check.h"
+#include "cache/idle.h"
 #include "plat/plat.h"
 #include "purge/purge.h"
 
@@ -34,6 +35,15 @@ enum {
     FALLEN_LOOKS = 5,      /* for so long a busy process may use much less than before, until it is compacted */
     WORTH_BYTES = 4 << 20, /* so much must have been freed to make a thread for it */
 };
+
+/* Threads may cache more while there is somebody to send it home when they sleep. */
+static void allow_caches(emma_heap *heap, bool much) {
+    ATOMIC_STORE(&heap->depot.earned_most, much ? EMMA_CACHE_EARNED_MOST_BYTES : 0, relaxed);
+}
+
+static size_t earned_by_caches(const emma_heap *heap) {
+    return (uint32_t)ATOMIC_LOAD(&heap->depot.earned, relaxed);
+}
 
 /* Much came home since spans were compacted last. */
 static bool has_fallen(emma_heap *heap) {
@@ -51,6 +61,11 @@ bool emma__janitor_leave(emma_wiped *wiped) {
     return ATOMIC_CAS(&wiped->janitor, &here, EMMA_JANITOR_NONE, acq_rel) || !was_asked(wiped);
 }
 
+static bool leave(emma_heap *heap, emma_wiped *wiped) {
+    allow_caches(heap, false);
+    return emma__janitor_leave(wiped);
+}
+
 static void janitor(void *argument) {
     emma_heap *heap = argument;
     emma_regions *regions = emma__heap_regions(heap);
@@ -58,7 +73,9 @@ static void janitor(void *argument) {
     size_t freed_before = ATOMIC_LOAD(&regions->freed_slices, relaxed);
     unsigned quiet = 0;
     unsigned fallen = 0; /* looks in a row */
-    for (unsigned idle = 0; idle < IDLE_LOOKS_MAX || !emma__janitor_leave(wiped);) {
+    bool visits = emma__idle_may_collect(&heap->registry);
+    for (unsigned idle = 0; idle < IDLE_LOOKS_MAX || !leave(heap, wiped);) {
+        allow_caches(heap, visits);
         emma__plat_sleep(LOOK_MILLISECONDS);
         bool asked = was_asked(wiped);
         ATOMIC_STORE(&regions->now_seconds, emma__plat_seconds(), relaxed);
@@ -67,10 +84,12 @@ static void janitor(void *argument) {
         fallen = has_fallen(heap) ? fallen + 1 : 0;
         bool compacts = quiet == OLD_SECONDS || (quiet > OLD_SECONDS && fallen != 0) || fallen == FALLEN_LOOKS;
         fallen = compacts ? 0 : fallen;
-        size_t purged = compacts ? emma__purge_compact(heap, 0) : 0;
+        size_t purged = emma__idle_collect(&heap->registry, &heap->depot, false);
+        purged += compacts ? emma__purge_compact(heap, 0) : 0;
         freed_before = ATOMIC_LOAD(&regions->freed_slices, relaxed);
         purged += emma__purge_dirty(heap, SIZE_MAX, OLD_SECONDS, OLD_SECONDS);
-        idle = purged == 0 && quiet > 0 && !asked ? idle + 1 : 0;
+        bool is_needed = visits && earned_by_caches(heap) > EMMA_CACHE_EARNED_BYTES;
+        idle = purged == 0 && quiet > 0 && !asked && !is_needed ? idle + 1 : 0;
     }
 }
 
@@ -104,7 +123,8 @@ static bool may_start(emma_heap *heap) {
     if (when == JANITOR_THREADS && ATOMIC_LOAD(&heap->registry.threads, relaxed) < 2)
         return false;
     emma_regions *regions = emma__heap_regions(heap);
-    return ATOMIC_LOAD(&regions->dirty_slices, relaxed) >= WORTH_BYTES / EMMA_SLICE_BYTES || has_fallen(heap);
+    return ATOMIC_LOAD(&regions->dirty_slices, relaxed) >= WORTH_BYTES / EMMA_SLICE_BYTES || has_fallen(heap) ||
+           earned_by_caches(heap) > EMMA_CACHE_EARNED_BYTES / 2;
 }
 
 /* The word alone is not believed: who said HERE may have stopped for ever before there was a thread. Then nobody starts

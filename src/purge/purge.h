@@ -12,6 +12,7 @@
  *                                         what spans have is such pages, but for waves; or two
  *                                         seconds after it shrank to half
  *     all of these                        nothing happens for two seconds                          the janitor
+ *     what a thread has cached            it did nothing for one or two seconds                    the janitor
  *     huge blocks                         at their free                                            who frees
  *
  * A chunk that goes as a whole costs one call, and may get a huge page when it is touched again; parts of one and pages

@@ -22,6 +22,7 @@ static const struct {
     {SYS_mremap, {ENOMEM, EINVAL, EAGAIN, EFAULT, EPERM}},
     {SYS_madvise, {ENOMEM, EAGAIN, EINVAL, EPERM, EBADF}},
     {SYS_membarrier, {ENOMEM, EPERM, EINVAL, ENOSYS, EPERM}},
+    {SYS_futex, {EFAULT, EPERM, EINVAL, ENOSYS, EAGAIN}},
     {SYS_clone, {ENOMEM, EAGAIN, EPERM, EINVAL, ENOSYS}},
     {SYS_sched_getaffinity, {EINVAL, EPERM, EFAULT, ENOSYS, ENOMEM}},
     {SYS_clock_gettime, {EINVAL, EPERM, EFAULT, ENOSYS, EINVAL}},

@@ -17,7 +17,7 @@ typedef struct fault_plan {
 
 /* Each kind of call has several errors to fail with; the first fails with this one of them, where calls of any number fail
  * each further one with the next. 0 at first: ENOMEM where it may be. */
-enum { FAULT_ERRORS = 5, FAULT_KINDS = 13 };
+enum { FAULT_ERRORS = 5, FAULT_KINDS = 14 };
 extern size_t fault_error;
 
 /* The number of the i-th kind of call; i < FAULT_KINDS. */

@@ -13,7 +13,7 @@ STORM_HEADERS := $(wildcard tests/storm/*.h) include/emma.h
 
 # The longest first. Three at once: none of them measures time but in multiples, and the first mostly sleeps.
 STORM_TESTS := idle_storm fork_storm step_storm signal_storm thread_storm core/thread_storm made/fork_storm stop_storm \
-    made/signal_storm made/step_storm race_storm core/cpu_storm load_storm
+    made/signal_storm made/step_storm race_storm core/cpu_storm core/visit_storm load_storm
 # Not thread_storm: ThreadSanitizer cannot know that a thread is gone because the system does not know its id.
 STORM_TSAN_TESTS := tests/model/model_test tests/heaps/heap_storm_test tests/heaps/limit_test
 STORM_ASAN_TESTS := tests/heaps/heap_storm_test tests/storm/core/signal_storm tests/heaps/session_test \
@@ -51,7 +51,7 @@ $(STORM_OUT)/made/%_storm: tests/storm/%_storm.c tests/storm/storm_made.c $(STOR
 	mkdir -p $(@D) && echo "  cc    $@"
 	$(CC) $(CFLAGS) $(STORM_CFLAGS) -DSTORM_MADE=1 -o $@ $(filter %.c %.o,$^)
 
-# This one looks at the caches themselves, and takes the census of the unit tests.
+# These look at the caches themselves; one takes the census of the unit tests.
 $(STORM_OUT)/core/cpu_storm: tests/storm/cpu_storm.c tests/storm/storm.c tests/unit/unit.c tests/unit/census.c \
     $(CORE_OBJECTS) $(STORM_HEADERS) tests/unit/unit.h
 	mkdir -p $(@D) && echo "  cc    $@"

@@ -14,6 +14,9 @@ enum {
     CLOCK_MONOTONIC_ID = 1,
     THREAD_POINTER_BYTES = 4096, /* half below the thread pointer, half above: both psABI variants find zeroes */
     CAPABILITY_VERSION_3 = 0x20080522,
+    BARRIER = 1 << 3, /* private, expedited */
+    REGISTER_BARRIER = 1 << 4,
+    REQUEUE_PRIVATE = 4 | 128,
 };
 
 struct start {
@@ -61,4 +64,16 @@ void emma__plat_sleep(uint32_t milliseconds) {
         int64_t nanoseconds;
     } time = {milliseconds / 1000, (int64_t)(milliseconds % 1000) * 1000000};
     emma__syscall_fallible(EMMA_SYS_clock_nanosleep, CLOCK_MONOTONIC_ID, 0, (long)&time, 0, 0, 0);
+}
+
+bool emma__plat_barrier(void) {
+    long result = emma__syscall_fallible(EMMA_SYS_membarrier, BARRIER, 0, 0, 0, 0, 0);
+    if (result != -EMMA_EPERM)
+        return result == 0;
+    return emma__syscall_fallible(EMMA_SYS_membarrier, REGISTER_BARRIER, 0, 0, 0, 0, 0) == 0 &&
+           emma__syscall_fallible(EMMA_SYS_membarrier, BARRIER, 0, 0, 0, 0, 0) == 0;
+}
+
+bool emma__plat_holds(uintptr_t address, uint32_t value) {
+    return emma__syscall_fallible(EMMA_SYS_futex, (long)address, REQUEUE_PRIVATE, 0, 0, (long)address, value) == 0;
 }

@@ -9,6 +9,7 @@ enum {
     EMMA_SYS_write = 64,
     EMMA_SYS_capset = 91,
     EMMA_SYS_exit = 93,
+    EMMA_SYS_futex = 98,
     EMMA_SYS_clock_gettime = 113,
     EMMA_SYS_clock_nanosleep = 115,
     EMMA_SYS_sched_getaffinity = 123,

@@ -23,6 +23,7 @@ enum {
     EMMA_SYS_getegid = 108,
     EMMA_SYS_capset = 126,
     EMMA_SYS_gettid = 186,
+    EMMA_SYS_futex = 202,
     EMMA_SYS_sched_getaffinity = 204,
     EMMA_SYS_clock_gettime = 228,
     EMMA_SYS_clock_nanosleep = 230,

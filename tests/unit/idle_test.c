@@ -1,0 +1,190 @@
+/* idle_test.c: cache/idle.h: caches are emptied from outside, and not where their owners are at it. Owners that work
+ * meanwhile: tests/storm/visit_storm.c. */
+#include "cache/idle.h"
+
+#include "../tap.h"
+#include "cache/thread.h"
+#include "plat/plat.h"
+#include "unit.h"
+
+enum { BLOCKS = 100, SIZE = 48, CLASS = 3, DEAD = 0x3FFFF0 }; /* an id that no thread of this process has */
+
+static const emma_thread initial = EMMA_THREAD_INITIAL;
+static emma_heap heap = EMMA_HEAP_INITIAL(&unit_directory, unit_shelves, 0);
+static emma_thread thread = EMMA_THREAD_INITIAL;
+static void *held[BLOCKS];
+
+#define REGISTRY (&heap.registry)
+#define DEPOT    (&heap.depot)
+
+/* A thread with blocks in two of its classes, in both magazines of one of them. */
+static void fresh(void) {
+    unit_heap_reset(&heap);
+    thread = initial;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        held[i] = unit_alloc(&heap, &thread, SIZE);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        unit_free(&heap, &thread, held[i]);
+    unit_free(&heap, &thread, unit_alloc(&heap, &thread, 500));
+    OK(emma__registry_count(REGISTRY, CLASS) > 0);
+    if (!emma__idle_may_collect(REGISTRY))
+        tap_skip("no membarrier here, or the system does not tell of forks");
+}
+
+static emma_magazines *magazines_of(const emma_thread *owner) {
+    return (emma_magazines *)(void *)owner->cache;
+}
+
+static size_t cached(void) {
+    size_t count = 0;
+    for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
+        count += emma__registry_count(REGISTRY, class);
+    return count;
+}
+
+static void what_is_cached_goes_home(void) {
+    fresh();
+    emma_magazines *magazines = magazines_of(&thread);
+    magazines->earned_bytes = 1 << 20;
+    DEPOT->earned = 1 << 20;
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 1);
+    IS(cached(), 0);
+    IS(DEPOT->earned, 0);
+    OK(unit_is_zero((const void *)magazines->of, sizeof magazines->of));
+    OK(magazines->visitor == 0 && REGISTRY->visiting == 0);
+    OK(thread.cache == magazines->of);
+    OK(unit_heap_sound(&heap, 0));
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0); /* there is nothing left */
+    held[0] = unit_alloc(&heap, &thread, SIZE);       /* and it goes on */
+    OK(held[0] != 0 && cached() > 0);
+    unit_free(&heap, &thread, held[0]);
+    OK(unit_heap_sound(&heap, 0));
+}
+
+static void who_is_in_an_operation_is_left_alone(void) {
+    fresh();
+    size_t before = cached();
+    emma_magazine_pair *cache = emma__thread_take(&thread);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0);
+    emma__thread_give(&thread, cache);
+    IS(cached(), before);
+    IS(magazines_of(&thread)->visitor, 0);
+    OK(unit_heap_sound(&heap, 0));
+}
+
+static void only_what_has_not_changed_is_due(void) {
+    fresh();
+    IS(emma__idle_collect(REGISTRY, DEPOT, false), 0); /* it is seen for the first time */
+    held[0] = unit_alloc(&heap, &thread, SIZE);
+    IS(emma__idle_collect(REGISTRY, DEPOT, false), 0);
+    IS(emma__idle_collect(REGISTRY, DEPOT, false), 1);
+    IS(cached(), 0);
+    unit_free(&heap, &thread, held[0]);
+    OK(unit_heap_sound(&heap, 0));
+}
+
+static void one_visitor_at_a_time(void) {
+    fresh();
+    REGISTRY->visiting = REGISTRY->generation;
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0);
+    REGISTRY->visiting = REGISTRY->generation + 1; /* of before a fork */
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 1);
+    IS(REGISTRY->visiting, 0);
+}
+
+/* The slow path of an owner that is visited finds no magazines, and does not move any. */
+static void the_owner_keeps_out(void) {
+    fresh();
+    emma_magazines *magazines = magazines_of(&thread);
+    magazines->visitor = REGISTRY->generation;
+    emma_chain loaded = magazines->of[CLASS].loaded;
+    magazines->of[CLASS].loaded = EMMA_CHAIN_CLOSED;
+    OK(magazines->of[CLASS].spare != 0 && !emma__magazines_load_spare(magazines, CLASS));
+    void *block = unit_alloc(&heap, &thread, SIZE); /* from the shared cache, and back to it */
+    OK(block != 0 && emma__shared_count(&heap.shared, CLASS) > 0);
+    unit_free(&heap, &thread, block);
+    OK(magazines->of[CLASS].loaded == EMMA_CHAIN_CLOSED);
+    magazines->visitor = 0;
+    magazines->of[CLASS].loaded = loaded;
+    OK(unit_heap_sound(&heap, 0));
+}
+
+/* The visitor may have gone between the owner's look at the loaded magazine and that at the spare. */
+static void a_spare_replaces_an_empty_magazine_only(void) {
+    fresh();
+    emma_magazines *magazines = magazines_of(&thread);
+    OK(magazines->of[CLASS].spare != 0 && !emma__chain_is_empty(magazines->of[CLASS].loaded));
+    OK(!emma__magazines_load_spare(magazines, CLASS));
+    OK(unit_heap_sound(&heap, 0));
+}
+
+/* A thread that ends while it is visited leaves its record to whoever finds that it is gone. */
+static void the_end_of_a_thread_that_is_visited(void) {
+    fresh();
+    emma_magazines *magazines = magazines_of(&thread);
+    magazines->visitor = REGISTRY->generation;
+    emma__thread_end(&thread, REGISTRY, DEPOT);
+    OK(thread.cache == EMMA_CLOSED(EMMA_ENDED) && cached() > 0);
+    OK(emma__registry_is_owned(REGISTRY->first, 0));
+    magazines->visitor = 0;
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0); /* its owner, as the system sees it, is the thread of this test */
+    REGISTRY->first->owner[0] = (uint64_t)REGISTRY->generation << 32 | DEAD;
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 1);
+    OK(!emma__registry_is_owned(REGISTRY->first, 0) && cached() == 0);
+    OK(unit_heap_sound(&heap, 0));
+}
+
+static void a_record_that_is_visited_is_not_taken(void) {
+    fresh();
+    emma_magazines *magazines = magazines_of(&thread);
+    emma__thread_end(&thread, REGISTRY, DEPOT);
+    magazines->visitor = REGISTRY->generation;
+    thread = initial;
+    held[0] = unit_alloc(&heap, &thread, SIZE);
+    OK(held[0] != 0 && thread.cache == EMMA_CLOSED(EMMA_UNSTARTED));
+    OK(!emma__registry_is_owned(REGISTRY->first, 0));
+    magazines->visitor = 0;
+    unit_free(&heap, &thread, held[0]); /* now it is */
+    OK(magazines_of(&thread) == magazines);
+    OK(unit_heap_sound(&heap, 0));
+}
+
+/* The owner's thread-local storage is gone: the record is not visited, and its thread is found out to be gone. */
+static void a_word_that_is_gone(void) {
+    fresh();
+    size_t page = emma__plat_page_bytes();
+    uintptr_t address = emma__plat_map(page);
+    OK(emma__plat_unmap(address, page));
+    REGISTRY->first->record[0].word = address;
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0);
+    OK(cached() > 0);
+    REGISTRY->first->owner[0] = (uint64_t)REGISTRY->generation << 32 | DEAD;
+    IS(emma__idle_collect(REGISTRY, DEPOT, true), 1);
+    IS(cached(), 0);
+    OK(unit_heap_sound(&heap, 0));
+}
+
+/* A visit that a fork has cut off, when two chains were set aside and one of them was closed: the sweep ends it. */
+static void the_sweep_ends_a_visit(void) {
+    fresh();
+    emma_magazines *magazines = magazines_of(&thread);
+    magazines->visitor = REGISTRY->generation;
+    DEPOT->earned_most = 1;
+    REGISTRY->first->aside[CLASS] = magazines->of[CLASS].loaded;
+    REGISTRY->first->aside[32] = magazines->of[32].loaded;
+    magazines->of[CLASS].loaded = EMMA_CHAIN_CLOSED;
+    emma__registry_sweep(REGISTRY, DEPOT, thread.id, REGISTRY->generation + 1, thread.id);
+    OK(magazines->visitor == 0 && cached() == 0 && DEPOT->earned_most == 0);
+    OK(REGISTRY->first->aside[CLASS] == 0 && REGISTRY->first->aside[32] == 0);
+    OK(emma__registry_is_owned(REGISTRY->first, 0));
+    OK(unit_heap_sound(&heap, 0));
+}
+
+TAP_MAIN({"what is cached goes home", what_is_cached_goes_home},
+         {"who is in an operation is left alone", who_is_in_an_operation_is_left_alone},
+         {"only what has not changed is due", only_what_has_not_changed_is_due},
+         {"one visitor at a time", one_visitor_at_a_time}, {"the owner keeps out", the_owner_keeps_out},
+         {"a spare replaces an empty magazine only", a_spare_replaces_an_empty_magazine_only},
+         {"the end of a thread that is visited", the_end_of_a_thread_that_is_visited},
+         {"a record that is visited is not taken", a_record_that_is_visited_is_not_taken},
+         {"a word that is gone", a_word_that_is_gone}, {"the sweep ends a visit", the_sweep_ends_a_visit})

@@ -83,7 +83,7 @@ static EMMA_COLD void earn(emma_magazines *magazines, emma_depot *depot) {
     more = more > magazines->heritage_bytes ? more : magazines->heritage_bytes;
     magazines->heritage_bytes = magazines->too_little = 0;
     uint64_t earned = ATOMIC_LOAD(&depot->earned, relaxed);
-    uint32_t most = ATOMIC_LOAD(&depot->earned_most, relaxed);
+    uint32_t most = magazines->is_visitable ? ATOMIC_LOAD(&depot->earned_most, relaxed) : 0;
     most = most != 0 ? most : EMMA_CACHE_EARNED_BYTES;
     while ((uint32_t)earned + more <= most) {
         if (!ATOMIC_CAS(&depot->earned, &earned, earned + more, relaxed))

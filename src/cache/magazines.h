@@ -26,7 +26,7 @@
  * class of which it has asked for nothing yet is a stranger's and goes home; but not for ever, as a thread that only
  * frees needs magazines.
  *
- * One owner at a time; others may read the words for statistics. */
+ * One owner at a time, or a visitor (idle.h); others may read the words for statistics. */
 #ifndef EMMA_CACHE_MAGAZINES_H
 #define EMMA_CACHE_MAGAZINES_H
 
@@ -63,19 +63,20 @@ typedef struct emma_magazines {
         _Atomic(uint8_t) spare_count;
         uint8_t misses; /* the cache being full, since the class last grew at the cost of others */
     } shape[EMMA_CLASS_COUNT];
-    uint32_t earned_bytes;     /* of budget */
-    uint32_t halvings;         /* of what all have earned, that this is after */
-    uint32_t heritage_bytes;   /* what the next owner earns first, if there is so much */
-    uint32_t too_little;       /* how often the budget was too little since the last one */
-    uint32_t granted_bytes;    /* sum of 2 * capacity * size */
-    uint32_t hand;             /* the class that shrinks next */
-    uint32_t strangers;        /* blocks that were freed before their class was used */
-    _Atomic(uint32_t) visitor; /* 0, or the generation of who empties them from outside (idle.h): the owner keeps out */
+    uint32_t earned_bytes;    /* of budget */
+    uint32_t halvings;        /* of what all have earned, that this is after */
+    uint32_t heritage_bytes;  /* what the next owner earns first, if there is so much */
+    uint32_t too_little;      /* how often the budget was too little since the last one */
+    uint32_t granted_bytes;   /* sum of 2 * capacity * size */
+    uint32_t hand;            /* the class that shrinks next */
+    uint32_t strangers;       /* blocks that were freed before their class was used */
+    bool is_visitable;        /* a thread's, that somebody may empty from outside (idle.h) */
+    _Atomic(bool) is_visited; /* somebody does: the owner keeps out */
 } emma_magazines;
 
 /* Whether the slow path may not touch them: somebody else is at it. Owner only. */
 static inline bool emma__magazines_are_visited(const emma_magazines *magazines) {
-    return ATOMIC_LOAD(&magazines->visitor, acquire) != 0; /* pairs with the visitor's release when it goes */
+    return ATOMIC_LOAD(&magazines->is_visited, acquire); /* pairs with the visitor's release when it goes */
 }
 
 /* What the two magazines of a class may hold together. */
@@ -114,7 +115,7 @@ void emma__magazines_free(emma_magazines *magazines, emma_depot *depot, unsigned
  * all of it home. */
 void emma__magazines_flush(emma_magazines *magazines, emma_depot *depot, bool keep_depot);
 
-/* The owner is gone: send everything away, give back what was earned, and begin anew, with a heritage. keep_depot
+/* The owner is gone, or sleeps: send everything away, give back what was earned, and begin anew, with a heritage. keep_depot
  * false where the owner may have stopped in the middle of an operation: the counts, which the depot needs, may then be
  * wrong; the chains are not. */
 void emma__magazines_end(emma_magazines *magazines, emma_depot *depot, bool keep_depot);

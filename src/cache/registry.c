@@ -29,7 +29,7 @@ static emma_wiped *make_wiped(emma_registry *registry) {
     emma_wiped *wiped = (emma_wiped *)address;              // NOLINT(performance-no-int-to-ptr)
     emma_wiped *present = 0;
     if (ATOMIC_CAS(&registry->wiped, &present, wiped, acq_rel)) { /* pairs with the load in emma__registry_generation */
-        ATOMIC_STORE(&registry->sees_forks, is_wiped, relaxed);
+        ATOMIC_STORE(&registry->visits, is_wiped, relaxed);
         return wiped;
     }
     emma__plat_unmap(address, page);
@@ -76,7 +76,7 @@ static emma_record *take_unowned(emma_registry *registry, uint64_t me) {
     for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
         for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++) {
             uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
-            if (id_of(owner) != 0)
+            if (id_of(owner) != 0 || emma__magazines_are_visited(&block->record[i].magazines))
                 continue;
             emma_record *record = claim(block, i, owner, me);
             if (record != 0)
@@ -89,7 +89,8 @@ static emma_record *take_unowned(emma_registry *registry, uint64_t me) {
 /* Look at an owner. Returns: the record, if its owner is gone and nobody else is faster to take it, or 0. */
 static emma_record *judge(emma_registry *registry, emma_record_block *block, unsigned i, uint64_t owner, uint64_t me) {
     uint32_t process_id = ATOMIC_LOAD(&registry->process_id, relaxed);
-    if (owner >> 32 != me >> 32 || emma__plat_thread_exists(process_id, id_of(owner)))
+    if (owner >> 32 != me >> 32 || emma__magazines_are_visited(&block->record[i].magazines) ||
+        emma__plat_thread_exists(process_id, id_of(owner)))
         return 0;
     return claim(block, i, owner, me);
 }
@@ -133,7 +134,8 @@ static emma_record *take_new(emma_registry *registry, uint64_t me) {
 bool emma__registry_bury(emma_registry *registry, emma_depot *depot, emma_record_block *block, unsigned i,
                          uint32_t generation) {
     uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
-    emma_record *record = judge(registry, block, i, owner, owner_word(generation, emma__plat_thread_id()));
+    uint64_t me = owner_word(generation, emma__plat_thread_id());
+    emma_record *record = id_of(owner) == 0 ? claim(block, i, owner, me) : judge(registry, block, i, owner, me);
     if (record == 0)
         return false;
     emma__magazines_end(&record->magazines, depot, false);
@@ -169,17 +171,21 @@ void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t o
     emma_record_block *block = ATOMIC_LOAD(&registry->first, acquire);
     for (; block != 0; block = ATOMIC_LOAD(&block->next, acquire)) {
         for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++) {
-            emma__idle_end(&block->record[i].magazines, depot, block->aside, generation);
             uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
-            if (id_of(owner) == 0 || owner >> 32 == generation)
+            bool is_idle =
+                id_of(owner) == 0 && (owner == 0 || !emma__magazines_are_visited(&block->record[i].magazines));
+            if (is_idle || owner >> 32 == generation)
                 continue;
             emma_record *record = claim(block, i, owner, me);
-            if (record == 0 || id_of(owner) == old_thread_id)
+            if (record == 0 || (id_of(owner) != 0 && id_of(owner) == old_thread_id))
                 continue;
+            ATOMIC_STORE(&record->word, 0, relaxed); /* no visits: what it names is dead */
+            emma__idle_end(record, depot);
             emma__magazines_end(&record->magazines, depot, false);
             give_word(block, i);
         }
     }
+    ATOMIC_STORE(&registry->swept, generation, release);
 }
 
 size_t emma__registry_count(const emma_registry *registry, unsigned class) {

@@ -33,12 +33,12 @@ typedef struct emma_record {
     emma_magazines magazines; /* first: a thread's cache word is the address of its magazines */
     _Atomic(uintptr_t) word;  /* where that word is, that names this record; its thread may be gone */
     uint64_t seen;            /* by the last visitor */
+    _Atomic(emma_chain) aside[EMMA_CLASS_COUNT]; /* by a visitor (idle.h) */
 } __attribute__((aligned(64))) emma_record;
 
 typedef struct emma_record_block {
     _Atomic(struct emma_record_block *) next;
     _Atomic(uint64_t) owner[EMMA_RECORDS_PER_BLOCK];
-    _Atomic(emma_chain) aside[EMMA_CLASS_COUNT]; /* of the record that is visited (idle.h) */
     emma_record record[EMMA_RECORDS_PER_BLOCK];
 } emma_record_block;
 
@@ -57,7 +57,8 @@ typedef struct emma_registry {
     _Atomic(uint32_t) judged;     /* where judging goes on */
     _Atomic(uint32_t) threads;    /* records ever taken in this process: 0, 1, or more */
     _Atomic(uint32_t) visiting;   /* 0, or the generation of who is at it (idle.h) */
-    _Atomic(bool) sees_forks;     /* the page is wiped in children */
+    _Atomic(uint32_t) swept;      /* the generation whose first thread has swept; the first needs none */
+    _Atomic(bool) visits;         /* the system tells of forks, and has refused nothing that visits need */
 } emma_registry;
 
 /* The generation, begun anew if this is a child of fork. Returns: 0 iff memory is refused.
@@ -67,21 +68,21 @@ uint32_t emma__registry_generation(emma_registry *registry);
 /* A record for the calling thread. Returns: NULL iff none can be had, or the thread id is no 22-bit number. */
 emma_record *emma__registry_take(emma_registry *registry, uint32_t generation, uint32_t thread_id);
 
-/* Whether a record is somebody's; perhaps of one who is gone. */
-static inline bool emma__registry_is_owned(const emma_record_block *block, unsigned i) {
-    uint64_t owner = ATOMIC_LOAD(&block->owner[i], relaxed);
-    return (owner & ((UINT64_C(1) << EMMA_OWNER_ID_BITS) - 1)) != 0;
+/* Whether a record was ever taken: the memory of others is not worth a touch. */
+static inline bool emma__registry_was_used(const emma_record_block *block, unsigned i) {
+    return ATOMIC_LOAD(&block->owner[i], relaxed) != 0;
 }
 
-/* A record whose owner is gone is sent home and given back. Returns: whether it was. Cost: two system calls. */
+/* A record that is nobody's or whose owner is gone is sent home and given back. Returns: whether it was.
+ * Cost: two system calls. Requires: signals are blocked, as the caller is its owner meanwhile. */
 bool emma__registry_bury(emma_registry *registry, emma_depot *depot, emma_record_block *block, unsigned i,
                          uint32_t generation);
 
 /* Give a record back, after it was emptied. */
 void emma__registry_give(emma_registry *registry, const emma_record *record);
 
-/* The thread that called fork, in the child: keep my records under my new id, empty all others' of older generations.
- * old_thread_id: 0 if there are none of mine. */
+/* The thread that called fork, in the child: keep my records under my new id, empty all others' of older generations,
+ * and end visits of these. old_thread_id: 0 if there are none of mine. */
 void emma__registry_sweep(emma_registry *registry, emma_depot *depot, uint32_t old_thread_id, uint32_t generation,
                           uint32_t thread_id);
 

@@ -1,6 +1,7 @@
 /* thread.c: the slow path of the thread cache: start, nesting, fork, end; see thread.h. */
 #include "cache/thread.h"
 
+#include "cache/idle.h"
 #include "plat/plat.h"
 
 const emma_magazine_pair emma__closed[EMMA_CLOSED_PAIRS];
@@ -31,6 +32,7 @@ static emma_magazines *start(emma_thread *thread, emma_registry *registry, emma_
     if (record != 0) {
         /* The word is TAKEN: who visits this record after that goes away; who did before that is seen. */
         ATOMIC_STORE(&record->word, (uintptr_t)&thread->cache, release);
+        record->magazines.is_visitable = true;
         if (emma__magazines_are_visited(&record->magazines)) {
             emma__registry_give(registry, record);
             record = 0;
@@ -61,8 +63,10 @@ emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry,
     if (EMMA_LIKELY(!emma__thread_is_closed(*cache))) {
         thread->nested = 0;
         uint32_t generation = emma__registry_generation(registry);
-        if (EMMA_UNLIKELY(generation != thread->generation && generation != 0))
+        if (EMMA_UNLIKELY(generation != thread->generation && generation != 0)) {
             notice_fork(thread, registry, depot, generation);
+            emma__idle_end((emma_record *)(void *)*cache, depot);
+        }
         emma_magazines *magazines = (emma_magazines *)*cache;
         return EMMA_LIKELY(!emma__magazines_are_visited(magazines)) ? magazines : 0;
     }
@@ -92,12 +96,14 @@ void emma__thread_retire(emma_thread *thread, emma_registry *registry, emma_depo
 
 void emma__thread_end(emma_thread *thread, emma_registry *registry, emma_depot *depot) {
     emma_magazine_pair *cache = emma__thread_take(thread);
+    if (!emma__thread_is_closed(cache) && emma__magazines_are_visited((emma_magazines *)(void *)cache)) {
+        emma__thread_give(thread, cache); /* as if it had ended without a word */
+        return;
+    }
     emma__thread_give(thread, EMMA_CLOSED(EMMA_ENDED));
     if (emma__thread_is_closed(cache))
         return;
     emma_record *record = (emma_record *)(void *)cache;
-    if (emma__magazines_are_visited(&record->magazines))
-        return; /* it is found out that the owner is gone, as if it had ended without a word */
     emma__magazines_end(&record->magazines, depot, true);
     emma__registry_give(registry, record);
 }

@@ -75,7 +75,8 @@ emma_magazines *emma__thread_enter(emma_thread *thread, emma_registry *registry,
  * to give back. */
 void emma__thread_retire(emma_thread *thread, emma_registry *registry, emma_depot *depot, emma_magazine_pair **cache);
 
-/* The calling thread ends: its records go back, empty. Later operations use the shared cache.
+/* The calling thread ends: its records go back, empty. Later operations use the shared cache. Where somebody is just
+ * emptying its cache from outside (idle.h) it stays: it is then found out that the thread is gone.
  * Requires: not in a signal handler that interrupted an operation. */
 void emma__thread_end(emma_thread *thread, emma_registry *registry, emma_depot *depot);
 

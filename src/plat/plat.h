@@ -76,6 +76,10 @@ uint32_t emma__plat_thread_id(void);
 /* Whether a thread of this process has this id. Returns: true when in doubt. */
 bool emma__plat_thread_exists(uint32_t process_id, uint32_t thread_id);
 
+/* Block all signals of the calling thread, and set those that were blocked before. */
+uint64_t emma__plat_block_signals(void);
+void emma__plat_set_signals(uint64_t blocked);
+
 /* Have each thread of this process pass a full memory barrier between the call and the return. Returns: false iff the
  * system cannot. Source: membarrier(2), private expedited (Linux 4.14). Cost: a system call, and an interrupt of each
  * processor on which a thread of the process runs. */

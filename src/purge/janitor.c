@@ -3,8 +3,9 @@
  * Made on demand, with the cheapest kind of thread the system has: no libc, its own thread pointer and stack, all
  * signals blocked, no capabilities. It touches the heap only as any other thread may, without a cache of its own, and
  * nobody ever waits for it: if it is stopped, one chunk is out of use. It looks once a second, purges what has been
- * dirty for two seconds, compacts when nothing has happened meanwhile or much has come home for some seconds, and ends
- * after four looks with nothing to do.
+ * dirty for two seconds, compacts when nothing has happened meanwhile or much has come home for some seconds, sends home
+ * what lies in caches that have not changed for a second (cache/idle.h), and ends after four looks with nothing to do.
+ * As there is somebody to do that, caches may be larger while it lives; so it stays while threads work that have such.
  *
  * Its word:    NONE --a start: CAS--> HERE --a start: CAS--> ASKED
  *                ^                     |  ^                    |
@@ -73,7 +74,7 @@ static void janitor(void *argument) {
     size_t freed_before = ATOMIC_LOAD(&regions->freed_slices, relaxed);
     unsigned quiet = 0;
     unsigned fallen = 0; /* looks in a row */
-    bool visits = emma__idle_may_collect(&heap->registry);
+    bool visits = emma__idle_try(&heap->registry);
     for (unsigned idle = 0; idle < IDLE_LOOKS_MAX || !leave(heap, wiped);) {
         allow_caches(heap, visits);
         emma__plat_sleep(LOOK_MILLISECONDS);
@@ -84,11 +85,11 @@ static void janitor(void *argument) {
         fallen = has_fallen(heap) ? fallen + 1 : 0;
         bool compacts = quiet == OLD_SECONDS || (quiet > OLD_SECONDS && fallen != 0) || fallen == FALLEN_LOOKS;
         fallen = compacts ? 0 : fallen;
-        size_t purged = emma__idle_collect(&heap->registry, &heap->depot, false);
-        purged += compacts ? emma__purge_compact(heap, 0) : 0;
+        emma_idle caches = emma__idle_collect(&heap->registry, &heap->depot, false);
+        size_t purged = compacts ? emma__purge_compact(heap, 0) : 0;
         freed_before = ATOMIC_LOAD(&regions->freed_slices, relaxed);
         purged += emma__purge_dirty(heap, SIZE_MAX, OLD_SECONDS, OLD_SECONDS);
-        bool is_needed = visits && earned_by_caches(heap) > EMMA_CACHE_EARNED_BYTES;
+        bool is_needed = caches.is_busy && earned_by_caches(heap) > EMMA_CACHE_EARNED_BYTES;
         idle = purged == 0 && quiet > 0 && !asked && !is_needed ? idle + 1 : 0;
     }
 }
@@ -124,7 +125,7 @@ static bool may_start(emma_heap *heap) {
         return false;
     emma_regions *regions = emma__heap_regions(heap);
     return ATOMIC_LOAD(&regions->dirty_slices, relaxed) >= WORTH_BYTES / EMMA_SLICE_BYTES || has_fallen(heap) ||
-           earned_by_caches(heap) > EMMA_CACHE_EARNED_BYTES / 2;
+           (earned_by_caches(heap) > EMMA_CACHE_EARNED_BYTES / 2 && emma__idle_is_possible(&heap->registry));
 }
 
 /* The word alone is not believed: who said HERE may have stopped for ever before there was a thread. Then nobody starts

@@ -18,7 +18,7 @@ static pthread_t owners[OWNERS];
 static storm_work main_work;
 
 static size_t visit(void) {
-    size_t emptied = emma__idle_collect(&emma__default_heap.registry, &emma__default_heap.depot, true);
+    size_t emptied = emma__idle_collect(&emma__default_heap.registry, &emma__default_heap.depot, true).emptied;
     atomic_fetch_add(&visits, emptied);
     return emptied;
 }
@@ -125,7 +125,9 @@ static void owners_with_handlers(void) {
 }
 
 /* A child in which the visitor and the owners do not exist. What a stripe of the shared caches held is lost there. */
-static void child(void) {
+static void child(uint64_t random) {
+    if (random % 2 == 0)
+        emma_collect(); /* before anything else */
     storm_work_in_child(&main_work, 300, true);
     emma_collect();
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
@@ -143,7 +145,7 @@ static void forks_meanwhile(void) {
         storm_work_run(&main_work, 50);
         pid_t process = storm_fork(storm_random(&random), false);
         if (process == 0)
-            child();
+            child(random);
         EXPECT(process > 0 && storm_reap(process));
     }
     stop_owners();

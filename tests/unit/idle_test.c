@@ -32,13 +32,17 @@ static void fresh(void) {
 /* The same. Returns: whether others' caches can be emptied here. */
 static bool fresh_for_visits(void) {
     fresh();
-    if (!emma__idle_may_collect(REGISTRY))
+    if (!emma__idle_try(REGISTRY))
         tap_skip("no barrier for all threads here");
-    return emma__idle_may_collect(REGISTRY);
+    return emma__idle_try(REGISTRY);
 }
 
 static emma_magazines *magazines_of(const emma_thread *owner) {
     return (emma_magazines *)(void *)owner->cache;
+}
+
+static bool is_owned(void) {
+    return (REGISTRY->first->owner[0] & ((1U << EMMA_OWNER_ID_BITS) - 1)) != 0;
 }
 
 static size_t cached(void) {
@@ -54,15 +58,15 @@ static void what_is_cached_goes_home(void) {
     emma_magazines *magazines = magazines_of(&thread);
     magazines->earned_bytes = 1 << 20;
     DEPOT->earned = 1 << 20;
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 1);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 1);
     IS(cached(), 0);
     IS(DEPOT->earned, 0);
     OK(unit_is_zero((const void *)magazines->of, sizeof magazines->of));
-    OK(magazines->visitor == 0 && REGISTRY->visiting == 0);
+    OK(magazines->is_visited == false && REGISTRY->visiting == 0);
     OK(thread.cache == magazines->of);
     OK(unit_heap_sound(&heap, 0));
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0); /* there is nothing left */
-    held[0] = unit_alloc(&heap, &thread, SIZE);       /* and it goes on */
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 0); /* there is nothing left */
+    held[0] = unit_alloc(&heap, &thread, SIZE);               /* and it goes on */
     OK(held[0] != 0 && cached() > 0);
     unit_free(&heap, &thread, held[0]);
     OK(unit_heap_sound(&heap, 0));
@@ -73,20 +77,20 @@ static void who_is_in_an_operation_is_left_alone(void) {
         return;
     size_t before = cached();
     emma_magazine_pair *cache = emma__thread_take(&thread);
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 0);
     emma__thread_give(&thread, cache);
     IS(cached(), before);
-    IS(magazines_of(&thread)->visitor, 0);
+    IS(magazines_of(&thread)->is_visited, false);
     OK(unit_heap_sound(&heap, 0));
 }
 
 static void only_what_has_not_changed_is_due(void) {
     if (!fresh_for_visits())
         return;
-    IS(emma__idle_collect(REGISTRY, DEPOT, false), 0); /* it is seen for the first time */
+    IS(emma__idle_collect(REGISTRY, DEPOT, false).emptied, 0); /* it is seen for the first time */
     held[0] = unit_alloc(&heap, &thread, SIZE);
-    IS(emma__idle_collect(REGISTRY, DEPOT, false), 0);
-    IS(emma__idle_collect(REGISTRY, DEPOT, false), 1);
+    IS(emma__idle_collect(REGISTRY, DEPOT, false).emptied, 0);
+    IS(emma__idle_collect(REGISTRY, DEPOT, false).emptied, 1);
     IS(cached(), 0);
     unit_free(&heap, &thread, held[0]);
     OK(unit_heap_sound(&heap, 0));
@@ -96,9 +100,9 @@ static void one_visitor_at_a_time(void) {
     if (!fresh_for_visits())
         return;
     REGISTRY->visiting = REGISTRY->generation;
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 0);
     REGISTRY->visiting = REGISTRY->generation + 1; /* of before a fork */
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 1);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 1);
     IS(REGISTRY->visiting, 0);
 }
 
@@ -106,7 +110,7 @@ static void one_visitor_at_a_time(void) {
 static void the_owner_keeps_out(void) {
     fresh();
     emma_magazines *magazines = magazines_of(&thread);
-    magazines->visitor = REGISTRY->generation;
+    magazines->is_visited = true;
     emma_chain loaded = magazines->of[CLASS].loaded;
     magazines->of[CLASS].loaded = EMMA_CHAIN_CLOSED;
     OK(magazines->of[CLASS].spare != 0 && !emma__magazines_load_spare(magazines, CLASS));
@@ -114,7 +118,7 @@ static void the_owner_keeps_out(void) {
     OK(block != 0 && emma__shared_count(&heap.shared, CLASS) > 0);
     unit_free(&heap, &thread, block);
     OK(magazines->of[CLASS].loaded == EMMA_CHAIN_CLOSED);
-    magazines->visitor = 0;
+    magazines->is_visited = false;
     magazines->of[CLASS].loaded = loaded;
     OK(unit_heap_sound(&heap, 0));
 }
@@ -133,15 +137,16 @@ static void the_end_of_a_thread_that_is_visited(void) {
     if (!fresh_for_visits())
         return;
     emma_magazines *magazines = magazines_of(&thread);
-    magazines->visitor = REGISTRY->generation;
+    magazines->is_visited = true;
     emma__thread_end(&thread, REGISTRY, DEPOT);
-    OK(thread.cache == EMMA_CLOSED(EMMA_ENDED) && cached() > 0);
-    OK(emma__registry_is_owned(REGISTRY->first, 0));
-    magazines->visitor = 0;
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0); /* its owner, as the system sees it, is the thread of this test */
+    OK(thread.cache == magazines->of && cached() > 0);
+    OK(is_owned());
+    magazines->is_visited = false;
+    thread.cache = EMMA_CLOSED(EMMA_TAKEN);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 0); /* its owner exists: it is the thread of this test */
     REGISTRY->first->owner[0] = (uint64_t)REGISTRY->generation << 32 | DEAD;
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 1);
-    OK(!emma__registry_is_owned(REGISTRY->first, 0) && cached() == 0);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 1);
+    OK(!is_owned() && cached() == 0);
     OK(unit_heap_sound(&heap, 0));
 }
 
@@ -149,14 +154,13 @@ static void a_record_that_is_visited_is_not_taken(void) {
     fresh();
     emma_magazines *magazines = magazines_of(&thread);
     emma__thread_end(&thread, REGISTRY, DEPOT);
-    magazines->visitor = REGISTRY->generation;
+    magazines->is_visited = true;
     thread = initial;
-    held[0] = unit_alloc(&heap, &thread, SIZE);
-    OK(held[0] != 0 && thread.cache == EMMA_CLOSED(EMMA_UNSTARTED));
-    OK(!emma__registry_is_owned(REGISTRY->first, 0));
-    magazines->visitor = 0;
-    unit_free(&heap, &thread, held[0]); /* now it is */
-    OK(magazines_of(&thread) == magazines);
+    held[0] = unit_alloc(&heap, &thread, SIZE); /* it takes another */
+    OK(held[0] != 0 && !emma__thread_is_closed(thread.cache) && magazines_of(&thread) != magazines);
+    OK(!is_owned());
+    unit_free(&heap, &thread, held[0]);
+    magazines->is_visited = false;
     OK(unit_heap_sound(&heap, 0));
 }
 
@@ -168,27 +172,72 @@ static void a_word_that_is_gone(void) {
     uintptr_t address = emma__plat_map(page);
     OK(emma__plat_unmap(address, page));
     REGISTRY->first->record[0].word = address;
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 0);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 0);
     OK(cached() > 0);
     REGISTRY->first->owner[0] = (uint64_t)REGISTRY->generation << 32 | DEAD;
-    IS(emma__idle_collect(REGISTRY, DEPOT, true), 1);
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 1);
     IS(cached(), 0);
     OK(unit_heap_sound(&heap, 0));
 }
 
-/* A visit that a fork has cut off, when two chains were set aside and one of them was closed: the sweep ends it. */
-static void the_sweep_ends_a_visit(void) {
-    fresh();
-    emma_magazines *magazines = magazines_of(&thread);
-    magazines->visitor = REGISTRY->generation;
+/* A visit that a fork has cut off, when two chains were set aside and one of them was closed. */
+static void cut_off(emma_record *record) {
+    record->magazines.is_visited = true;
+    record->aside[CLASS] = record->magazines.of[CLASS].loaded;
+    record->aside[32] = record->magazines.of[32].loaded;
+    record->magazines.of[CLASS].loaded = EMMA_CHAIN_CLOSED;
+    REGISTRY->visiting = REGISTRY->generation;
     DEPOT->earned_most = 1;
-    REGISTRY->first->aside[CLASS] = magazines->of[CLASS].loaded;
-    REGISTRY->first->aside[32] = magazines->of[32].loaded;
-    magazines->of[CLASS].loaded = EMMA_CHAIN_CLOSED;
-    emma__registry_sweep(REGISTRY, DEPOT, thread.id, REGISTRY->generation + 1, thread.id);
-    OK(magazines->visitor == 0 && cached() == 0 && DEPOT->earned_most == 0);
-    OK(REGISTRY->first->aside[CLASS] == 0 && REGISTRY->first->aside[32] == 0);
-    OK(emma__registry_is_owned(REGISTRY->first, 0));
+    REGISTRY->wiped->generation = 0; /* as the system leaves it in a child */
+}
+
+static bool is_over(const emma_record *record) {
+    for (unsigned class = 0; class < EMMA_CLASS_COUNT; class ++)
+        if (record->aside[class] != 0)
+            return false;
+    return !record->magazines.is_visited && DEPOT->earned_most == 0;
+}
+
+/* The thread that forked ends the visit of its own record at its first slow path, and goes on with it. */
+static void a_child_ends_the_visit_of_its_own(void) {
+    fresh();
+    emma_record *record = &REGISTRY->first->record[0];
+    cut_off(record);
+    held[0] = unit_alloc(&heap, &thread, SIZE);
+    IS(thread.generation, 2);
+    OK(is_over(record) && (void *)thread.cache == (void *)record);
+    OK(unit_heap_sound(&heap, 1));
+    unit_free(&heap, &thread, held[0]);
+    OK(unit_heap_sound(&heap, 0));
+}
+
+/* The sweep ends that of another's record, also if it was nobody's; before that nobody visits, or what was set aside
+ * would be lost. */
+static void the_sweep_ends_a_visit(void) {
+    for (unsigned nobodys = 0; nobodys < 2; nobodys++) {
+        fresh();
+        emma_record *record = &REGISTRY->first->record[0];
+        REGISTRY->first->owner[0] =
+            (uint64_t)REGISTRY->generation << 32 | 1 << EMMA_OWNER_ID_BITS | (nobodys ? 0 : DEAD);
+        cut_off(record);
+        IS(emma__registry_generation(REGISTRY), 2);
+        IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 0);
+        OK(record->magazines.is_visited && record->aside[CLASS] != 0);
+        thread = initial; /* a thread that had no record when it forked */
+        emma__registry_sweep(REGISTRY, DEPOT, 0, 2, emma__plat_thread_id());
+        OK(is_over(record) && cached() == 0 && !is_owned());
+        OK(unit_heap_sound(&heap, 0));
+        IS(REGISTRY->swept, 2);
+    }
+}
+
+static void what_is_nobodys_goes_home(void) {
+    if (!fresh_for_visits())
+        return;
+    thread.cache = EMMA_CLOSED(EMMA_ENDED);
+    REGISTRY->first->owner[0] = (uint64_t)REGISTRY->generation << 32 | 1 << EMMA_OWNER_ID_BITS;
+    IS(emma__idle_collect(REGISTRY, DEPOT, true).emptied, 1);
+    OK(cached() == 0 && !is_owned());
     OK(unit_heap_sound(&heap, 0));
 }
 
@@ -199,4 +248,6 @@ TAP_MAIN({"what is cached goes home", what_is_cached_goes_home},
          {"a spare replaces an empty magazine only", a_spare_replaces_an_empty_magazine_only},
          {"the end of a thread that is visited", the_end_of_a_thread_that_is_visited},
          {"a record that is visited is not taken", a_record_that_is_visited_is_not_taken},
-         {"a word that is gone", a_word_that_is_gone}, {"the sweep ends a visit", the_sweep_ends_a_visit})
+         {"a word that is gone", a_word_that_is_gone}, {"what is nobody's goes home", what_is_nobodys_goes_home},
+         {"a child ends the visit of its own record", a_child_ends_the_visit_of_its_own},
+         {"the sweep ends a visit", the_sweep_ends_a_visit})

@@ -37,6 +37,17 @@ static void run(void *argument) {
     start.entry(start.argument);
 }
 
+uint64_t emma__plat_block_signals(void) {
+    const uint64_t all = ~UINT64_C(0);
+    uint64_t before = 0;
+    emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&all, (long)&before, SIGNAL_SET_BYTES, 0, 0);
+    return before;
+}
+
+void emma__plat_set_signals(uint64_t blocked) {
+    emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&blocked, 0, SIGNAL_SET_BYTES, 0, 0);
+}
+
 bool emma__plat_thread_start(void (*entry)(void *), void *argument, uintptr_t stack, size_t stack_bytes,
                              _Atomic(uint32_t) *word) {
     /* From the top: room for the thread pointer, what run() needs, then two words that the child pops. */
@@ -48,13 +59,11 @@ bool emma__plat_thread_start(void (*entry)(void *), void *argument, uintptr_t st
     top[1] = (uintptr_t)start;
     *(uintptr_t *)thread_pointer = thread_pointer; /* x86-64: the word at the thread pointer is its own address */
 
-    const uint64_t all = ~UINT64_C(0);
-    uint64_t before = 0;
-    emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&all, (long)&before, SIGNAL_SET_BYTES, 0, 0);
+    uint64_t before = emma__plat_block_signals();
     long result = emma__syscall_refusal(EMMA_SYS_clone);
     if (result == 0)
         result = emma__clone_raw(CLONE_AS_PTHREAD, top, word, word, thread_pointer);
-    emma__syscall(EMMA_SYS_rt_sigprocmask, MASK_SET, (long)&before, 0, SIGNAL_SET_BYTES, 0, 0);
+    emma__plat_set_signals(before);
     return !emma__syscall_failed(result);
 }
 

@@ -1,7 +1,7 @@
 # Makefile: emma. `make help` says what there is.
 #
 #   make                       the libraries, in build/
-#   make test                  all tests, one folder of tests/ after the other; each has a target of its own below
+#   make test                  all tests but foreign suites (make conformance), one folder of tests/ after the other; each has a target of its own below
 #   make test-long             storms, heaps, ThreadSanitizer for hours: EMMA_TEST_LONG=1
 #   make install PREFIX=/usr   libraries, headers, pkg-config; DESTDIR=...
 #   make install-bare          the bare allocators alone

@@ -98,8 +98,8 @@ EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
  * Signals: not in a handler. */
 EMMA_API void emma_thread_exit(void) EMMA_NOEXCEPT;
 
-/* Figures of the default heap, exact when other threads are idle (made heaps: emma_heap_stats_read). What is cached, in spans and dirty: docs/ARCHITECTURE.md.
- * active_bytes is what allocated, cached and not yet used blocks lie in; mapped_bytes is active, dirty and clean
+/* Figures of the default heap, exact when other threads are idle (made heaps: emma_heap_stats_read). What is cached, in
+ * spans and dirty: docs/ARCHITECTURE.md. active_bytes is what allocated, cached and not yet used blocks lie in; mapped_bytes is active, dirty and clean
  * memory. */
 typedef struct emma_stats {
     size_t allocated_bytes; /* in live blocks, by their usable sizes */

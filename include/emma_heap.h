@@ -192,8 +192,8 @@ EMMA_API emma_heap *emma_heap_of(const void *address) EMMA_NOEXCEPT;
  * that the system does not take back (locked, mlock(2)).
  * Committed memory is counted in pages that may be resident: carved pages of spans, whole slices (64 KiB) of large
  * blocks and of freed memory that is kept, and for the heap itself EMMA_HEAP_LEAST_BYTES / 2 and 4 KiB for each
- * processor, where it has CPU caches. A limit of the default heap is for before memory is used: where that has huge pages already, these are
- * resident as a whole.
+ * processor, where it has CPU caches. A limit of the default heap is for before memory is used: where that has huge
+ * pages already, these are resident as a whole.
  * Cost: who finds no room below a limit first gives back what is not in use: O(heap), for each request. */
 EMMA_API void emma_heap_set_limit(emma_heap *heap, size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes) EMMA_NOEXCEPT;
@@ -202,8 +202,8 @@ EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes)
  * heaps, and what comes from sources of theirs, does not count, nor do some tables of emma's own (records of thread
  * caches and huge blocks, headers of regions, the default heap's slots of CPU caches): some KiB for each. So
  * emma_set_limit(emma_cgroup_limit() / 10 * 9) keeps a process that is alone in its control group below the group's
- * limit, as long as a tenth is enough for that and for what is not emma's; with libemma-malloc EMMA_CONF=limit=cgroup does it. Both are best set before much memory
- * is used, as emma_heap_set_limit says.
+ * limit, as long as a tenth is enough for that and for what is not emma's; with libemma-malloc EMMA_CONF=limit=cgroup
+ * does it. Both are best set before much memory is used, as emma_heap_set_limit says.
  * At the limit, the heap that is asked and the default heap give back what they do not use; then handlers are asked,
  * then NULL is returned; emma_heap_create asks none. The soft limit's handler gets the heap whose operation found it
  * passed, and what all have committed. NULL: none. */

@@ -18,10 +18,11 @@ static void write_error(const char *bytes, size_t size_bytes) {
 }
 
 static void warn(const char *what) {
-    char line[160];
+    char line[192];
     emma_text text = emma__text_in(line, sizeof line - 1);
     emma__text_str(&text, EMMA_NAME ": " EMMA_NAME_UPPER "_CONF: not understood: ");
     emma__text_str(&text, what);
+    emma__text_str(&text, " (" EMMA_NAME_UPPER "_CONF=help)");
     line[text.length_bytes++] = '\n';
     write_error(line, text.length_bytes);
 }

@@ -97,7 +97,8 @@ def main():
         same = "same" if len(outputs[name]) == 1 else "DIFFERS"
         print(f"{name + ': ' + what:27}| {time_glibc:6.2f}  {time_emma:6.2f}  {ratio(time_emma, time_glibc)}   "
               f"| {peak_glibc / 1024:6.1f}  {peak_emma / 1024:6.1f}  {ratio(peak_emma, peak_glibc)}   | {same}")
-    print(f"\nTime is user and system; a ratio below 1 means that emma needs less. {time.monotonic() - began:.0f} s in all.")
+    print(f"\nTime is user and system; a ratio below 1 means that emma needs less. {time.monotonic() - began:.0f} s in all.\n"
+          "On a busy machine times are good to a third; `make bench` measures.")
     return any(len(texts) != 1 for texts in outputs.values())
 
 

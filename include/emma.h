@@ -89,7 +89,8 @@ EMMA_API int emma_owns(const void *address) EMMA_NOEXCEPT;
 /* Give back to the system what the default heap does not use: caches of all threads that are in no operation at this
  * instant (Linux 4.14; else the calling thread's), the shared ones, those of processors, free slices, free pages of
  * spans. Returns: how many bytes went back. Cost: O(heap), many system calls; the first one in a process with threads
- * may take milliseconds. Signals: finds less in a handler that interrupted another operation. */
+ * may take milliseconds. Signals: finds less in a handler that interrupted another operation; a handler must not leave
+ * it by longjmp, or pages of spans stay from then on. */
 EMMA_API size_t emma_collect(void) EMMA_NOEXCEPT;
 
 /* The calling thread ends: what its cache holds is for others. Later operations of this thread still work, slower.

@@ -124,7 +124,7 @@ typedef struct emma_heap_config {
 
 /* Make a heap. config NULL: all defaults.
  * Returns: NULL iff memory is refused; the limit is too low; the memory given is too small, or lies in a small block of
- * emma's; or config asks for what this version does not know.
+ * emma_malloc; or config, or the source, asks for what this version does not know.
  * Owns: the caller, until emma_heap_destroy. Cost: one system call; the first in a process makes one more. */
 EMMA_API emma_heap *emma_heap_create(const emma_heap_config *config) EMMA_NOEXCEPT;
 
@@ -205,7 +205,8 @@ EMMA_API void emma_heap_set_soft_limit(emma_heap *heap, size_t soft_limit_bytes)
  * limit, as long as a tenth is enough for that and for what is not emma's; with libemma-malloc EMMA_CONF=limit=cgroup
  * does it. Both are best set before much memory is used, as emma_heap_set_limit says.
  * At the limit, the heap that is asked and the default heap give back what they do not use; then handlers are asked,
- * then NULL is returned; emma_heap_create asks none. The soft limit's handler gets the heap whose operation found it
+ * then NULL is returned (of several threads at the limit at once one gives back what is not in use, and another may be
+ * refused meanwhile); emma_heap_create asks none. The soft limit's handler gets the heap whose operation found it
  * passed, and what all have committed. NULL: none. */
 EMMA_API void emma_set_limit(size_t limit_bytes) EMMA_NOEXCEPT;
 EMMA_API void emma_set_soft_limit(size_t soft_limit_bytes, emma_soft_limit *handler, void *context) EMMA_NOEXCEPT;

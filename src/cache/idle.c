@@ -55,12 +55,20 @@ static void send_home(emma_record *record, emma_depot *depot) {
     emma__magazines_end(&record->magazines, depot, false); /* the spares, and what is told of them all */
 }
 
+/* Where it is refused there will be no more visits. */
+static bool barrier(emma_registry *registry) {
+    if (emma__plat_barrier())
+        return true;
+    ATOMIC_STORE(&registry->visits, false, relaxed);
+    return false;
+}
+
 /* Returns: whether what was in the record has gone home. */
-static bool visit(emma_record *record, emma_depot *depot) {
+static bool visit(emma_registry *registry, emma_record *record, emma_depot *depot) {
     ATOMIC_STORE(&record->magazines.is_visited, true, relaxed); /* the barrier orders it */
-    bool is_shut = emma__plat_barrier() && is_outside(record);
-    bool is_alone = is_shut && close_all(record) && emma__plat_barrier() && is_outside(record) &&
-                    emma__plat_barrier() && are_all_closed(record);
+    bool is_shut = barrier(registry) && is_outside(record);
+    bool is_alone = is_shut && close_all(record) && barrier(registry) && is_outside(record) && barrier(registry) &&
+                    are_all_closed(record);
     if (is_alone)
         send_home(record, depot);
     else if (is_shut)
@@ -105,7 +113,7 @@ bool emma__idle_try(emma_registry *registry) {
     const uint32_t one = 1;
     if (!emma__idle_is_possible(registry))
         return false;
-    if (emma__plat_barrier() && emma__plat_holds((uintptr_t)&one, 1) && !emma__plat_holds((uintptr_t)&one, 2))
+    if (barrier(registry) && emma__plat_holds((uintptr_t)&one, 1) && !emma__plat_holds((uintptr_t)&one, 2))
         return true;
     ATOMIC_STORE(&registry->visits, false, relaxed);
     return false;
@@ -118,7 +126,7 @@ static emma_idle visit_all(emma_registry *registry, emma_depot *depot, uint32_t 
         for (unsigned i = 0; i < EMMA_RECORDS_PER_BLOCK; i++) {
             emma_record *record = &block->record[i];
             if (emma__registry_was_used(block, i) && is_due(record, all, &idle))
-                idle.emptied += is_outside(record) ? visit(record, depot)
+                idle.emptied += is_outside(record) ? visit(registry, record, depot)
                                                    : emma__registry_bury(registry, depot, block, i, generation);
         }
     }

@@ -1,5 +1,6 @@
 /* alloc.c: the slow paths of allocation. Interface in heap.h. */
 #include "base/check.h"
+#include "cache/idle.h"
 #include "heap/heap.h"
 #include "plat/plat.h"
 
@@ -140,8 +141,11 @@ void *emma__heap_alloc_zeroed_large(emma_heap *heap, emma_thread *thread, size_t
 void emma__heap_collect(emma_heap *heap, emma_thread *thread) {
     if (thread != 0) {
         emma_magazine_pair *cache = emma__thread_take(thread);
-        if (!emma__thread_is_closed(cache) && !emma__magazines_are_visited((emma_magazines *)(void *)cache))
-            emma__magazines_flush((emma_magazines *)(void *)cache, &heap->depot, false);
+        emma_magazines *magazines = 0;
+        if (!emma__thread_is_closed(cache)) /* who forked notices it here as well */
+            magazines = emma__thread_enter(thread, &heap->registry, &heap->depot, &cache);
+        if (magazines != 0)
+            emma__magazines_flush(magazines, &heap->depot, false);
         emma__thread_give(thread, cache);
     }
     /* The default heap's janitor is a thread without a slot, and must not look for one. */
@@ -150,4 +154,10 @@ void emma__heap_collect(emma_heap *heap, emma_thread *thread) {
         emma__cpu_flush(&heap->cpu, &heap->depot);
     emma__shared_flush(&heap->shared, &heap->depot);
     emma__depot_empty(&heap->depot);
+}
+
+void emma__heap_collect_from_all(emma_heap *heap, emma_thread *thread) {
+    emma__heap_collect(heap, thread);
+    if (!emma__heap_regions(heap)->is_made) /* such a heap has no caches of threads */
+        emma__idle_collect(&heap->registry, &heap->depot, true);
 }

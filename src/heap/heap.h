@@ -188,6 +188,9 @@ bool emma__heap_uses_cpu(emma_heap *heap);
  * where thread is given. Others may go on meanwhile. */
 void emma__heap_collect(emma_heap *heap, emma_thread *thread);
 
+/* The same, and what other threads have cached that are in no operation (cache/idle.h). */
+void emma__heap_collect_from_all(emma_heap *heap, emma_thread *thread);
+
 /* Whether a small block is in a cache, in the depot or at home, as far as the calling thread can see: an exact no false
  * alarm, not an exact no. Cost: walks chains; for use after emma__chain_looks_free. */
 bool emma__heap_is_free(emma_heap *heap, const emma_magazines *magazines, unsigned class, const void *block);

@@ -31,13 +31,23 @@ static emma_piece *reserve(const emma_source *source, size_t size_bytes, bool *i
     return memory;
 }
 
+/* Copy as much as is known. Returns: false iff the caller asks for more than that. */
+static bool understand(const emma_source *given, emma_source *known) {
+    size_t size = given->size != 0 ? given->size : sizeof *known;
+    for (size_t i = sizeof *known; i < size; i++)
+        if (((const unsigned char *)given)[i] != 0)
+            return false;
+    *known = (emma_source){0};
+    __builtin_memcpy(known, given, size < sizeof *known ? size : sizeof *known);
+    return known->reserve != 0;
+}
+
 emma_heap *emma__source_make(emma_directory *directory, const emma_source *source, size_t limit_bytes) {
     size_t size_bytes = (size_t)1 << EMMA_SOURCE_FIRST_LOG2;
     size_bytes =
         limit_bytes != 0 && limit_bytes < size_bytes ? limit_bytes / EMMA_SOURCE_ALIGN * EMMA_SOURCE_ALIGN : size_bytes;
-    emma_source known = {0};
-    __builtin_memcpy(&known, source, source->size != 0 && source->size < sizeof known ? source->size : sizeof known);
-    if (known.reserve == 0)
+    emma_source known;
+    if (!understand(source, &known))
         return 0;
     bool is_zeroed;
     emma_piece *piece = reserve(&known, size_bytes, &is_zeroed);

@@ -160,7 +160,7 @@ static int visit_huge(const emma_regions *regions, const emma_region *region, em
 int emma__heap_walk_spans(emma_heap *heap, emma_thread *thread, emma_span_walker *walker, void *context) {
     if (emma__heap_is_lent(heap))
         return 0;
-    emma__heap_collect(heap, thread);
+    emma__heap_collect_from_all(heap, thread);
     emma_regions *regions = emma__heap_regions(heap);
     int end = 0;
     for (emma_tract *tract = emma__regions_next_tract(regions, 0); tract != 0 && end == 0;

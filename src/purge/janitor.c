@@ -76,7 +76,7 @@ static void janitor(void *argument) {
     unsigned fallen = 0; /* looks in a row */
     bool visits = emma__idle_try(&heap->registry);
     for (unsigned idle = 0; idle < IDLE_LOOKS_MAX || !leave(heap, wiped);) {
-        allow_caches(heap, visits);
+        allow_caches(heap, visits && emma__idle_is_possible(&heap->registry));
         emma__plat_sleep(LOOK_MILLISECONDS);
         bool asked = was_asked(wiped);
         ATOMIC_STORE(&regions->now_seconds, emma__plat_seconds(), relaxed);

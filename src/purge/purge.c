@@ -1,7 +1,6 @@
 /* purge.c: the ways in which memory goes back; see purge.h. When is decided in tick.c and janitor.c. */
 #include "purge/purge.h"
 
-#include "cache/idle.h"
 #include "plat/plat.h"
 #include "span/span_word.h"
 
@@ -125,8 +124,7 @@ size_t emma__purge_compact(emma_heap *heap, emma_thread *thread) {
 }
 
 size_t emma__purge_all(emma_heap *heap, emma_thread *thread) {
-    if (!emma__heap_regions(heap)->is_made) /* such a heap has no caches of threads */
-        emma__idle_collect(&heap->registry, &heap->depot, true);
+    emma__heap_collect_from_all(heap, thread);
     size_t purged = emma__purge_compact(heap, thread);
     return purged + emma__purge_dirty(heap, SIZE_MAX, 0, 0);
 }

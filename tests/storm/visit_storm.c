@@ -8,6 +8,7 @@
 
 #include "api/fast.h"
 #include "cache/idle.h"
+#include "emma_heap.h"
 #include "storm_work.h"
 
 enum { OWNERS = 4, MAX_BYTES = 3000, SLEEPERS = 32 };
@@ -125,13 +126,19 @@ static void owners_with_handlers(void) {
 }
 
 /* A child in which the visitor and the owners do not exist. What a stripe of the shared caches held is lost there. */
-static void child(uint64_t random) {
-    if (random % 2 == 0)
-        emma_collect(); /* before anything else */
-    storm_work_in_child(&main_work, 300, true);
-    emma_collect();
+static void expect_records_empty(void) {
     for (unsigned class = 1; class < EMMA_CLASS_COUNT; class ++)
         EXPECT(emma__registry_count(&emma__default_heap.registry, class) == 0);
+}
+
+static void child(uint64_t random) {
+    if (random % 2 == 0) { /* before anything else */
+        emma_collect();
+        expect_records_empty();
+    }
+    storm_work_in_child(&main_work, 300, true);
+    emma_collect();
+    expect_records_empty();
     _exit(0);
 }
 
@@ -173,8 +180,14 @@ static size_t cached_bytes(void) {
     return stats.cached_bytes;
 }
 
-/* emma_collect has what all of them have cached; after that they go on. */
-static void sleepers(void) {
+static int count_block(const emma_description *block, void *count) {
+    (void)block;
+    ++*(size_t *)count;
+    return 0;
+}
+
+/* What they have cached is not live, and goes home when it is asked for; after that they go on. */
+static void sleep_and_go_on(bool walk) {
     pthread_barrier_init(&asleep, NULL, SLEEPERS + 1);
     pthread_t thread[SLEEPERS];
     for (size_t i = 0; i < SLEEPERS; i++)
@@ -182,12 +195,25 @@ static void sleepers(void) {
     pthread_barrier_wait(&asleep);
     usleep(100000); /* until they sleep */
     size_t before = cached_bytes();
-    emma_collect();
+    size_t live = 0;
+    if (walk)
+        emma_heap_walk(emma_heap_default(), count_block, &live);
+    else
+        emma_collect();
+    EXPECT(live == 0);
     storm_note("cached before %zu, after %zu", before, cached_bytes());
     EXPECT(before > 0 && cached_bytes() == 0);
     pthread_barrier_wait(&asleep);
     for (size_t i = 0; i < SLEEPERS; i++)
         pthread_join(thread[i], NULL);
+}
+
+static void sleepers(void) {
+    sleep_and_go_on(false);
+}
+
+static void sleepers_beside_a_walk(void) {
+    sleep_and_go_on(true);
 }
 
 int main(void) {
@@ -197,6 +223,7 @@ int main(void) {
         {"visit: owners with handlers, handlers that visit", owners_with_handlers, 30},
         {"visit: forks meanwhile", forks_meanwhile, 60},
         {"visit: what sleepers have cached", sleepers, 30},
+        {"visit: what sleepers have cached is not live", sleepers_beside_a_walk, 30},
     };
     return storm_main(cases, STORM_COUNT(cases));
 }

@@ -291,9 +291,25 @@ static void what_is_lent_is_not_taken_twice(void) {
     IS(own.reserved - own.released + own.wrong, 0);
 }
 
+/* A source of a later version: what this one does not know must not be asked for. */
+static void a_larger_source(void) {
+    books own = {0};
+    struct {
+        emma_source known;
+        uint64_t more;
+    } later = {{sizeof later, reserve, commit, decommit, release, &own}, 0};
+    emma_heap *heap = emma_heap_create(&(emma_heap_config){.source = &later.known});
+    if (OK(heap != 0))
+        emma_heap_destroy(heap);
+    later.more = 1;
+    OK(emma_heap_create(&(emma_heap_config){.source = &later.known}) == 0);
+    IS(own.bytes, 0);
+}
+
 TAP_MAIN({"everything reserved is released once, at the latest with the heap", all_that_is_reserved_is_released},
          {"an empty piece stays until there is another", an_empty_piece_stays},
          {"a source that takes nothing back", reserve_is_enough},
          {"zeroed is believed, and nothing else", zeroed_is_believed},
          {"limits hold for what is reserved", limits_hold}, {"refusals change nothing", refusals_change_nothing},
-         {"what is lent already is not taken from a source", what_is_lent_is_not_taken_twice})
+         {"what is lent already is not taken from a source", what_is_lent_is_not_taken_twice},
+         {"a source of a later version", a_larger_source})

@@ -80,7 +80,7 @@ static void expect_all_home(void) {
 static void owners_at_work(void) {
     start_owners();
     pthread_t visitor = start_thread(visit_all, 0);
-    usleep((useconds_t)storm_amount(5000000, 60000000));
+    usleep((useconds_t)storm_amount(2000000, 60000000));
     stop_owners();
     pthread_join(visitor, NULL);
     expect_all_home();
@@ -89,7 +89,7 @@ static void owners_at_work(void) {
 static void owners_that_come_and_go(void) {
     atomic_store(&stop, false);
     pthread_t visitor = start_thread(visit_all, 0);
-    size_t rounds = storm_amount(3000, 50000);
+    size_t rounds = storm_amount(1500, 50000);
     for (size_t i = 0; i < rounds; i++) {
         for (size_t k = 0; k < OWNERS; k++)
             owners[k] = start_thread(work_a_little, i * OWNERS + k);
@@ -116,7 +116,7 @@ static void owners_with_handlers(void) {
     struct itimerval often = {{0, 300}, {0, 300}};
     setitimer(ITIMER_REAL, &often, NULL);
     start_owners();
-    double end = storm_seconds() + (double)storm_amount(4, 60);
+    double end = storm_seconds() + (double)storm_amount(2, 60);
     while (storm_seconds() < end)
         usleep(100000); /* or until the next handler */
     stop_owners();
@@ -146,7 +146,7 @@ static void forks_meanwhile(void) {
     main_work = storm_work_new(storm_seed(), MAX_BYTES);
     start_owners();
     pthread_t visitor = start_thread(visit_all, 0);
-    size_t forks = storm_amount(1000, 20000);
+    size_t forks = storm_amount(400, 20000);
     uint64_t random = storm_seed();
     for (size_t i = 0; i < forks && !storm_failed(); i++) {
         storm_work_run(&main_work, 50);
